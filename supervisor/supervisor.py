@@ -1,0 +1,393 @@
+"""The task of one supervisor: reports facts to the judge and carries out its commands.
+
+It owns the nursery in which its children run, and nothing else: it never routes, never handles a message, and holds no
+decision of its own. Admin calls come from `system` as facts like all others.
+"""
+
+import random
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import trio
+
+from supervisor.actor import StopOrder, live
+from supervisor.clock import Timer
+from supervisor.errors import ActorStopped, AdminRefused, IntensityExceeded, StartFailed, one_line
+from supervisor.events import BecameZombie, ChildExited, ChildStarted, End, GaveUp, RestartScheduled
+from supervisor.registry import Cell, Life
+from supervisor.restarts import Command, Finish, Forget, Judge, Ready, Rest, Start, Stop, Wait, Where
+from supervisor.snapshot import State
+from supervisor.spec import ChildSpec, DynamicSupervisor, Shutdown, Strategy, Supervisor
+
+if TYPE_CHECKING:
+    from supervisor.system import System
+
+ZOMBIE_AFTER: Final = 2.0
+"""Seconds after its cancel that a child may still take before the stop goes on without it."""
+TRACE: Final = 8000
+"""How much of a traceback is kept, in characters; its end says the most."""
+
+Waiter = Callable[[BaseException | None], None]
+"""Hears of the end of an admin call, once: None, or why it failed."""
+Fact = Callable[[], list[Command]]
+
+
+class SupervisorTask:
+    """One supervisor, live. Made for each incarnation of a supervisor's cell."""
+
+    def __init__(
+        self,
+        cell: Cell,
+        system: "System",
+        announce: Callable[[], None],
+        finished: Callable[[End, BaseException | None], None],
+    ) -> None:
+        """`announce` is called when all children are up, `finished` when all are down."""
+        spec = cell.spec.factory
+        assert isinstance(spec, Supervisor | DynamicSupervisor)
+        self.cell = cell
+        self._system = system
+        self._spec = spec
+        self._announce = announce
+        self._finished = finished
+        self._cells = cell.children = {}
+        self._tasks: dict[str, SupervisorTask] = {}
+        self._timers: dict[str, Timer] = {}  # of each child at most one: its backoff, or the end of its grace
+        self._up_waiters: dict[str, list[Waiter]] = {}
+        self._down_waiters: dict[str, list[Waiter]] = {}
+        self._facts: deque[tuple[Fact, Waiter | None]] = deque()
+        self._news = trio.Event()
+        self._cause: BaseException | None = None
+        self._outcome: tuple[End, BaseException | None] | None = None
+        self._over = False
+        self._nursery: trio.Nursery
+        dynamic = isinstance(spec, DynamicSupervisor)
+        strategy = Strategy.ONE_FOR_ONE if isinstance(spec, DynamicSupervisor) else spec.strategy
+        self._judge = Judge(strategy, spec.intensity, spec.backoff, dynamic=dynamic)
+
+    async def run(self) -> None:
+        """Live from the start of the first child to the end of the last.
+
+        It may return later than it calls `finished`: a zombie keeps the nursery open, and must not hold up the stop.
+        """
+        children = self._spec.children if isinstance(self._spec, Supervisor) else ()
+        for spec in children:
+            self._place(spec)
+        async with trio.open_nursery() as self._nursery:
+            try:
+                self._obey(self._judge.begin([(spec.id, spec.restart) for spec in children]))
+                if isinstance(self._spec, DynamicSupervisor):
+                    self._announce()
+                while self._outcome is None:
+                    if not self._facts:
+                        self._news = trio.Event()
+                        await self._news.wait()
+                    while self._facts and self._outcome is None:
+                        self._obey(self._facts.popleft()[0]())
+            finally:
+                self._leave()
+            self._finished(*self._outcome)
+
+    def _leave(self) -> None:
+        """Leave nothing behind: no place, no timer, and nobody who waits for an answer."""
+        for timer in self._timers.values():
+            timer.cancel()
+        for cell in self._cells.values():
+            cell.leave("its supervisor ended", for_good=False)
+        waiters = [waiter for some in self._up_waiters.values() for waiter in some]
+        waiters += [waiter for some in self._down_waiters.values() for waiter in some]
+        waiters += [waiter for _, waiter in self._facts if waiter is not None]
+        for waiter in waiters:
+            self._refuse(waiter, "the supervisor ended")
+        self._facts.clear()
+        self._over = True
+
+    # --- facts, from anywhere
+
+    def report(self, fact: Fact, waiter: Waiter | None = None) -> None:
+        """Queue a fact, and whom to tell if it comes too late. Bounded by the children and the admin calls."""
+        if not self._over:
+            self._facts.append((fact, waiter))
+            self._news.set()
+        elif waiter is not None:
+            self._refuse(waiter, "the supervisor ended")
+
+    def task_of(self, child_id: str) -> "SupervisorTask | None":
+        """The running supervisor that is this child, if it is one."""
+        return self._tasks.get(child_id)
+
+    def stop(self) -> None:
+        """Stop all children, then end."""
+        self.cell.stopping = True
+        self.report(self._judge.stop)
+
+    def kill(self) -> None:
+        """Cancel all children at once, then end."""
+        self.stop()
+        for cell in self._cells.values():
+            if cell.life is not None:
+                cell.life.kill()
+        for task in self._tasks.values():
+            task.kill()
+
+    def start_child(self, spec: ChildSpec[Any], waiter: Waiter) -> None:
+        """Admin: add and start a child; `waiter` hears None when it is up, else why it is not."""
+
+        def fact() -> list[Command]:
+            if spec.id in self._cells:
+                return self._refuse(waiter, f"there is a child called {spec.id!r} already")
+            if isinstance(self._spec, DynamicSupervisor) and len(self._cells) >= self._spec.max_children:
+                return self._refuse(waiter, f"it has {self._spec.max_children} children, and that is its most")
+            if self._judge.closing:
+                return self._refuse(waiter, "it is stopping")
+            self._place(spec)
+            self._up_waiters.setdefault(spec.id, []).append(waiter)
+            return self._judge.add(spec.id, spec.restart)
+
+        self.report(fact, waiter)
+
+    def terminate_child(self, child_id: str, waiter: Waiter) -> None:
+        """Admin: stop a child and keep its spec, unless it is temporary or dynamic. `waiter` hears when it is down."""
+
+        def fact() -> list[Command]:
+            child = self._judge.children.get(child_id)
+            if child is None:
+                return self._refuse(waiter, f"there is no child called {child_id!r}")
+            if child.where is Where.DOWN:
+                waiter(None)
+            else:
+                self._down_waiters.setdefault(child_id, []).append(waiter)
+            self._answer(self._up_waiters, child_id, AdminRefused(self._cells[child_id].path, "it was terminated"))
+            return self._judge.terminate(child_id)
+
+        self.report(fact, waiter)
+
+    def restart_child(self, child_id: str, waiter: Waiter) -> None:
+        """Admin: (stop and) start a child. `waiter` hears None when the new incarnation is up, else why it is not."""
+
+        def fact() -> list[Command]:
+            if child_id not in self._cells:
+                return self._refuse(waiter, f"there is no child called {child_id!r}")
+            if self._judge.closing:
+                return self._refuse(waiter, "it is stopping")
+            self._up_waiters.setdefault(child_id, []).append(waiter)
+            return self._judge.restart(child_id)
+
+        self.report(fact, waiter)
+
+    def delete_child(self, child_id: str, waiter: Waiter) -> None:
+        """Admin: forget a child that is down."""
+
+        def fact() -> list[Command]:
+            child = self._judge.children.get(child_id)
+            if child is None:
+                return self._refuse(waiter, f"there is no child called {child_id!r}")
+            if child.where is not Where.DOWN or child.wanted:
+                return self._refuse(waiter, f"{child_id!r} is not down: terminate it first")
+            waiter(None)
+            return self._judge.delete(child_id)
+
+        self.report(fact, waiter)
+
+    def _refuse(self, waiter: Waiter, text: str) -> list[Command]:
+        waiter(AdminRefused(self.cell.path, text))
+        return []
+
+    def _answer(self, waiters: dict[str, list[Waiter]], child_id: str, error: BaseException | None) -> None:
+        for waiter in waiters.pop(child_id, ()):
+            waiter(error)
+
+    # --- commands
+
+    def _obey(self, commands: list[Command]) -> None:
+        for command in commands:
+            match command:
+                case Start(child_id):
+                    self._start(self._cells[child_id])
+                case Stop(child_id):
+                    self._stop(self._cells[child_id])
+                case Wait(child_id, seconds, number):
+                    self._wait(self._cells[child_id], seconds, number)
+                case Forget(child_id):
+                    self._forget(child_id)
+                case Rest(child_id, failed):
+                    self._rest(self._cells[child_id], failed=failed)
+                case Ready():
+                    self._announce()
+                case Finish(child_id, exceeded):
+                    self._finish(child_id, exceeded=exceeded)
+
+    def _place(self, spec: ChildSpec[Any]) -> None:
+        parent = "" if self.cell.path == "/" else self.cell.path
+        self._cells[spec.id] = Cell(f"{parent}/{spec.id}", spec, self.cell.registry)
+
+    def _start(self, cell: Cell) -> None:
+        self._stop_timer(cell.spec.id)
+        life = cell.begin_life()
+        cell.become(State.STARTING)
+        if cell.spec.is_supervisor:
+            task = SupervisorTask(cell, self._system, partial(self._up, life), partial(self._down, life))
+            self._tasks[cell.spec.id] = task
+            self._nursery.start_soon(self._run_child, life, task)
+        else:
+            self._nursery.start_soon(self._run_child, life, None)
+
+    async def _run_child(self, life: Life, task: "SupervisorTask | None") -> None:
+        if task is None:
+            self._down(life, *await live(life, self._system, partial(self._up, life)))
+            return
+        try:
+            await task.run()
+        except Exception as error:  # noqa: BLE001  # the child wrapper: a fault of the runtime is a crash like others
+            self._down(life, End.FAILED, error)
+
+    def _up(self, life: Life) -> None:
+        cell = life.cell
+        if cell.life is not life:
+            return  # a zombie
+        life.up = True
+        if not cell.stopping:
+            cell.become(State.RUNNING)
+        cell.registry.emit(ChildStarted(path=cell.path, at=time.time(), incarnation=life.number))
+        self._answer(self._up_waiters, cell.spec.id, None)
+        self.report(lambda: self._judge.started(cell.spec.id, trio.current_time()))
+
+    def _down(self, life: Life, end: End, reason: BaseException | None) -> None:
+        cell = life.cell
+        if cell.life is not life:  # a zombie's late end: the tree went on without it
+            if cell.state is State.ZOMBIE and cell.incarnation == life.number:
+                cell.become(State.STOPPED)
+            return
+        cell.end_life(reason)
+        self._stop_timer(cell.spec.id)
+        self._tasks.pop(cell.spec.id, None)
+        if reason is not None:
+            cell.error = one_line(reason)
+        cell.registry.emit(
+            ChildExited(
+                path=cell.path,
+                at=time.time(),
+                incarnation=life.number,
+                end=end,
+                reason="" if reason is None else one_line(reason),
+                trace="" if reason is None else "".join(traceback.format_exception(reason))[-TRACE:],
+            )
+        )
+        self.report(lambda: self._ended(life, end, reason))
+
+    def _bury(self, life: Life) -> None:
+        """It shields itself or spins: go on without it."""
+        cell = life.cell
+        cell.end_life(None)
+        self._stop_timer(cell.spec.id)
+        self._tasks.pop(cell.spec.id, None)
+        cell.become(State.ZOMBIE)
+        cell.registry.emit(BecameZombie(path=cell.path, at=time.time(), overdue=ZOMBIE_AFTER))
+        self.report(lambda: self._ended(life, End.SHUTDOWN, None))
+
+    def _ended(self, life: Life, end: End, reason: BaseException | None) -> list[Command]:
+        cell, child_id, judge = life.cell, life.cell.spec.id, self._judge
+        was_closing = judge.closing
+        commands = judge.ended(child_id, end, trio.current_time(), random.random())  # noqa: S311  # spreads restarts
+        if judge.closing and not was_closing:
+            self._cause = reason
+        self._answer(self._down_waiters, child_id, None)
+        if not life.up and not cell.stopping:
+            self._answer(self._up_waiters, child_id, StartFailed(cell.path, reason or ActorStopped(cell.path)))
+        child = judge.children.get(child_id)
+        restarting = child is not None and child.wanted and not judge.closing and not self.cell.stopping
+        if restarting and cell.box is not None and not cell.box.spec.on_restart_keep:
+            cell.discard_waiting("the actor restarted")
+        if cell.state is not State.ZOMBIE:
+            failed = State.FAILED if end is End.FAILED else State.STOPPED
+            cell.become(State.RESTARTING if restarting else failed)
+        cell.tell_watchers(end.value if reason is None else one_line(reason), restarting=restarting)
+        return commands
+
+    def _stop(self, cell: Cell) -> None:
+        cell.stopping = True
+        life = cell.life
+        if life is None:
+            return  # it has ended by itself, and that fact is on its way
+        cell.become(State.STOPPING)
+        rule = cell.spec.shutdown
+        task = self._tasks.get(cell.spec.id)
+        if rule is Shutdown.BRUTAL:
+            self._kill(life)
+            return
+        if task is not None:
+            task.stop()
+        elif life.up:
+            cell.box_order(StopOrder(End.SHUTDOWN))
+        else:
+            life.scope.cancel()
+        if not isinstance(rule, Shutdown):
+            self._set_timer(cell, rule, partial(self._kill, life))
+
+    def _kill(self, life: Life) -> None:
+        """The grace is over, or there is none."""
+        task = self._tasks.get(life.cell.spec.id)
+        if task is not None:
+            task.kill()
+        else:
+            life.kill()
+        self._set_timer(life.cell, ZOMBIE_AFTER, partial(self._bury, life))
+
+    def _wait(self, cell: Cell, seconds: float, number: int) -> None:
+        intensity = self._spec.intensity
+        cell.registry.emit(
+            RestartScheduled(
+                path=cell.path,
+                at=time.time(),
+                delay=seconds,
+                count=number,
+                most=intensity.restarts,
+                within=intensity.within,
+            )
+        )
+        over = partial(self._judge.delay_over, cell.spec.id)
+        if seconds == 0:
+            self.report(over)
+        else:
+            self._set_timer(cell, seconds, partial(self.report, over))
+
+    def _rest(self, cell: Cell, *, failed: bool) -> None:
+        self._stop_timer(cell.spec.id)
+        if cell.state is not State.ZOMBIE:
+            cell.become(State.FAILED if failed else State.STOPPED)
+        cell.close_down("the actor is down")
+        self._answer(self._up_waiters, cell.spec.id, ActorStopped(cell.path))
+        self._answer(self._down_waiters, cell.spec.id, None)
+
+    def _forget(self, child_id: str) -> None:
+        self._stop_timer(child_id)
+        cell = self._cells.pop(child_id)
+        cell.leave("the actor left the tree", for_good=True)
+        self._answer(self._up_waiters, child_id, ActorStopped(cell.path))
+        self._answer(self._down_waiters, child_id, None)
+
+    def _finish(self, child_id: str | None, *, exceeded: bool) -> None:
+        if child_id is None:
+            self._outcome = (End.SHUTDOWN, None)
+            return
+        path = f"{'' if self.cell.path == '/' else self.cell.path}/{child_id}"
+        if not exceeded:
+            self._outcome = (End.FAILED, StartFailed(path, self._cause or ActorStopped(path)))
+            return
+        intensity = self._spec.intensity
+        error = IntensityExceeded(path, intensity.restarts + 1, intensity.within, self._cause)
+        self.cell.registry.emit(GaveUp(path=self.cell.path, at=time.time(), reason=one_line(error)))
+        self._outcome = (End.SHUTDOWN, error)
+
+    def _set_timer(self, cell: Cell, seconds: float, callback: Callable[[], None]) -> None:
+        self._stop_timer(cell.spec.id)
+        self._timers[cell.spec.id] = cell.registry.timers.after(seconds, callback)
+
+    def _stop_timer(self, child_id: str) -> None:
+        timer = self._timers.pop(child_id, None)
+        if timer is not None:
+            timer.cancel()
