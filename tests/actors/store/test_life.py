@@ -1,0 +1,211 @@
+"""The life of inbounds, turns and deliveries against a small model.
+
+Every step is done twice, in any order that can be: nothing is lost, doubled or out of its order.
+"""
+
+import tempfile
+from pathlib import Path
+
+from hypothesis import settings
+from hypothesis import strategies as st
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
+
+from actors.messages import (
+    Accept,
+    Accepted,
+    AnswerCommand,
+    BeginTurn,
+    DeliveryKind,
+    Doubt,
+    Doubted,
+    Duplicate,
+    EndTurn,
+    FailRoom,
+    NewDelivery,
+    Outcome,
+    Refused,
+    Sending,
+    Sent,
+    Undeliverable,
+    Unfinished,
+    Unsent,
+)
+from tests.actors.store.books import HERE, Books
+
+CAPACITY = 3
+
+
+class Life(RuleBasedStateMachine):
+    """One room. The model: lists of ids in order, an open turn, and the deliveries that have not ended."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.books = Books(Path(self.folder.name) / "state.db")
+        self.queue: list[int] = []
+        self.commands: list[int] = []
+        self.turn: str | None = None
+        self.taken: list[int] = []
+        self.attempt = 0
+        self.stopped = False
+        self.begun = 0
+        self.accepts: list[Accept] = []
+        self.undelivered: list[str] = []
+        self.parts = 0  # of the head that have arrived
+        self.sending = self.doubtful = False
+        self.failures = 0
+
+    def teardown(self) -> None:
+        assert self.books.db.pragma("integrity_check") == "ok"
+        assert self.books.db.execute("PRAGMA foreign_key_check").fetchall() == []
+        self.books.db.close()
+        self.folder.cleanup()
+
+    @initialize()
+    def make_room(self) -> None:
+        self.books.answered("welcome")
+        self.undelivered.append("welcome")
+
+    @rule(command=st.sampled_from([None, None, None, "status", "stop"]))
+    def accept(self, command: str | None) -> None:
+        request = Accept(inbound=self.books.inbound(command=command), capacity=CAPACITY)
+        self.accepts.append(request)
+        reply = self.books.do(request)
+        if command is None and len(self.queue) == CAPACITY:
+            assert isinstance(reply, Refused)
+            self.undelivered.append("refused")
+        else:
+            assert isinstance(reply, Accepted)
+            (self.queue if command is None else self.commands).append(reply.inbound)
+            if command is None:
+                assert reply.ahead == len(self.queue) - 1 + len(self.taken)
+            if command == "stop" and self.turn is not None:
+                self.stopped = True
+
+    @precondition(lambda self: self.accepts)
+    @rule(data=st.data())
+    def accept_again(self, data: st.DataObject) -> None:
+        assert isinstance(self.books.twice(data.draw(st.sampled_from(self.accepts))), Duplicate)
+
+    @precondition(lambda self: self.turn is None and self.queue)
+    @rule(data=st.data())
+    def begin(self, data: st.DataObject) -> None:
+        count = data.draw(st.integers(1, len(self.queue)))
+        self.begun += 1
+        self.turn, self.attempt, self.stopped = f"t{self.begun}", 1, False
+        self.taken, self.queue = self.queue[:count], self.queue[count:]
+        self._attempt()
+
+    @precondition(lambda self: self.turn is not None)
+    @rule()
+    def try_again(self) -> None:
+        self.attempt += 1
+        self._attempt()
+
+    def _attempt(self) -> None:
+        assert self.turn is not None
+        taken = tuple(self.taken)
+        request = BeginTurn(slug="shop", turn=self.turn, attempt=self.attempt, inbounds=taken, leaf_before=None)
+        assert self.books.twice(request) == self.books.work().turn
+
+    @precondition(lambda self: self.turn is not None)
+    @rule(outcome=st.sampled_from(list(Outcome)), count=st.integers(0, 2))
+    def end(self, outcome: Outcome, count: int) -> None:
+        assert self.turn is not None
+        texts = [f"{self.turn}.{number}" for number in range(count)]
+        deliveries = tuple(NewDelivery(kind=DeliveryKind.ANSWER, text=text) for text in texts)
+        self.books.twice(
+            EndTurn(
+                slug="shop", turn=self.turn, outcome=outcome, answer="".join(texts), leaf="e", deliveries=deliveries
+            )
+        )
+        self.undelivered += texts
+        self.turn, self.taken, self.attempt, self.stopped = None, [], 0, False
+
+    @precondition(lambda self: self.commands)
+    @rule(data=st.data())
+    def answer(self, data: st.DataObject) -> None:
+        inbound = data.draw(st.sampled_from(self.commands))
+        note = NewDelivery(kind=DeliveryKind.NOTE, text="status")
+        self.books.twice(AnswerCommand(slug="shop", inbound=inbound, deliveries=(note,)))
+        self.commands.remove(inbound)
+        self.undelivered.append("status")
+
+    @rule()
+    def fail(self) -> None:
+        self.failures += 1
+        self.books.twice(FailRoom(slug="shop", key=str(self.failures), text="failed"))
+        self.undelivered.append("failed")
+
+    @precondition(lambda self: self.undelivered and not self.sending)
+    @rule()
+    def send(self) -> None:
+        self.books.twice(Sending(ids=(self._head(),)))
+        self.sending = True
+
+    @precondition(lambda self: self.sending)
+    @rule(last=st.booleans())
+    def arrive(self, last: bool) -> None:
+        self.books.twice(Sent(id=self._head(), part=self.parts, message_id=1, last=last))
+        self.parts += 1
+        self.sending = self.doubtful = False
+        if last:
+            self._next()
+
+    @precondition(lambda self: self.sending)
+    @rule(how=st.sampled_from(["unsent", "doubted", "restart"]))
+    def send_fails(self, how: str) -> None:
+        head = self._head()
+        if how == "unsent":
+            self.books.twice(Unsent(id=head))
+        elif how == "doubted":
+            self.books.twice(Doubted(id=head))
+        else:
+            self.books.twice(Doubt(front="telegram"))
+        self.sending = False
+        self.doubtful |= how != "unsent"
+
+    @precondition(lambda self: self.undelivered)
+    @rule()
+    def give_up(self) -> None:
+        self.books.twice(Undeliverable(id=self._head(), reason="gone"))
+        self._next()
+
+    def _head(self) -> int:
+        head: int = self.books.db.execute("SELECT min(id) FROM deliveries WHERE ended_at IS NULL").get
+        return head
+
+    def _next(self) -> None:
+        self.undelivered.pop(0)
+        self.parts = 0
+        self.sending = self.doubtful = False
+
+    @invariant()
+    def agrees(self) -> None:
+        if self.books.rows()["rooms"] == []:
+            return
+        work = self.books.work()
+        assert [each.id for each in work.queue] == self.queue
+        assert [each.id for each in work.commands] == self.commands
+        assert (work.turn is None) == (self.turn is None)
+        if work.turn is not None:
+            assert (work.turn.id, work.turn.attempt, work.turn.stop_requested) == (
+                self.turn,
+                self.attempt,
+                self.stopped,
+            )
+            assert [(each.id, each.attempts) for each in work.turn.inbounds] == [
+                (each, self.attempt) for each in self.taken
+            ]
+        due = self.books.due()
+        assert len(due) == (1 if self.undelivered and not self.sending else 0)
+        if due:
+            kind = {"refused": "This message was not taken"}.get(self.undelivered[0], self.undelivered[0])
+            assert due[0].text.startswith(kind)
+            assert (due[0].part, due[0].doubtful) == (self.parts, self.doubtful)
+        todo = len(self.queue) + len(self.commands) + (self.turn is not None) + len(self.undelivered)
+        assert self.books.do(Unfinished(place=HERE)) == todo
+
+
+TestLife = Life.TestCase
+TestLife.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)

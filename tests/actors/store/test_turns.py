@@ -1,0 +1,176 @@
+"""Turns: one open in a room, counted, ended once with everything that belongs to the end."""
+
+import pytest
+
+from actors.messages import (
+    BeginTurn,
+    DeliveryKind,
+    EndTurn,
+    FailRoom,
+    GetRoom,
+    NewDelivery,
+    Outcome,
+    Place,
+    Sending,
+    Unfinished,
+)
+from actors.store.errors import Conflict, UnknownRoom
+from tests.actors.store.books import ELSEWHERE, HERE, Books
+
+
+def ending(turn: str = "t", outcome: Outcome = Outcome.DONE, answer: str = "hello") -> EndTurn:
+    delivery = NewDelivery(kind=DeliveryKind.ANSWER, text=answer, reply_to=3)
+    return EndTurn(slug="shop", turn=turn, outcome=outcome, answer=answer, leaf="e9", deliveries=(delivery,))
+
+
+def begin(attempt: int, *inbounds: int, leaf_before: str | None = None) -> BeginTurn:
+    return BeginTurn(slug="shop", turn="t", attempt=attempt, inbounds=inbounds, leaf_before=leaf_before)
+
+
+def said(books: Books) -> list[tuple[object, ...]]:
+    return books.db.execute("SELECT role, content, at FROM messages ORDER BY id").fetchall()
+
+
+def test_a_turn_takes_its_inbounds_and_notes_where_the_session_stood(books: Books) -> None:
+    one, two, three = books.say("one"), books.say("two"), books.say("three")
+    books.now = 2000.0
+    request = begin(1, one.inbound, two.inbound, leaf_before="leaf")
+    turn = books.twice(request)
+    assert (turn.id, turn.attempt, turn.leaf_before, turn.stop_requested) == ("t", 1, "leaf", False)
+    assert turn.started_at == 2000.0
+    assert [(each.text, each.attempts) for each in turn.inbounds] == [("one", 1), ("two", 1)]
+    work = books.work()
+    assert work.turn == turn
+    assert [each.id for each in work.queue] == [three.inbound]
+
+
+def test_a_later_attempt_only_counts(books: Books) -> None:
+    one, two = books.say("one"), books.say("two")
+    books.begin("t", one)
+    books.now = 2000.0
+    turn = books.twice(begin(2, one.inbound, two.inbound, leaf_before="later"))
+    assert (turn.attempt, turn.leaf_before, turn.started_at) == (2, None, 1000.0)
+    assert [(each.text, each.attempts) for each in turn.inbounds] == [("one", 2)]
+    assert [each.text for each in books.work().queue] == ["two"]
+    late = books.do(begin(1, one.inbound))
+    assert late.attempt == 2
+
+
+def test_a_room_has_one_open_turn(books: Books) -> None:
+    one, two = books.say("one"), books.say("two")
+    books.begin("t", one)
+    with pytest.raises(Conflict, match="turn t of room shop has not ended"):
+        books.begin("u", two)
+    with pytest.raises(Exception, match="UNIQUE"):
+        books.db.execute("INSERT INTO turns (id, room, attempt, started_at) VALUES ('u', 'shop', 1, 0)")
+
+
+def test_a_turn_takes_only_what_waits_in_its_room(books: Books) -> None:
+    books.say()
+    elsewhere = books.say(place=ELSEWHERE)
+    command = books.say(command="status")
+    for inbound in (elsewhere.inbound, command.inbound, 99):
+        with pytest.raises(Conflict, match=f"inbound {inbound} does not wait in room shop"):
+            books.do(begin(1, inbound))
+    assert books.work().turn is None
+
+
+def test_the_end_is_one_transaction_and_happens_once(books: Books) -> None:
+    one, two = books.say("one"), books.say("two")
+    books.begin("t", one, two)
+    books.now = 2000.0
+    books.twice(ending())
+    room = books.do(GetRoom(slug="shop"))
+    assert (room.leaf, room.updated_at) == ("e9", 2000.0)
+    assert said(books) == [("user", "one", 1000.0), ("user", "two", 1000.0), ("assistant", "hello", 2000.0)]
+    (delivery,) = books.due()
+    assert (delivery.place, delivery.kind, delivery.text, delivery.reply_to) == (HERE, DeliveryKind.ANSWER, "hello", 3)
+    assert (delivery.turn, delivery.part, delivery.attempts, delivery.doubtful) == ("t", 0, 0, False)
+    work = books.work()
+    assert (work.turn, work.queue) == (None, ())
+
+
+@pytest.mark.parametrize(
+    ("outcome", "state"),
+    [
+        (Outcome.DONE, "done"),
+        (Outcome.FAILED, "done"),
+        (Outcome.STOPPED, "done"),
+        (Outcome.QUARANTINED, "quarantined"),
+    ],
+)
+def test_each_outcome_is_a_fate_of_the_inbounds(books: Books, outcome: Outcome, state: str) -> None:
+    books.begin("t", books.say())
+    books.do(ending(outcome=outcome))
+    assert books.db.execute("SELECT state FROM inbound").get == state
+    assert books.db.execute("SELECT outcome FROM turns").get == outcome
+
+
+def test_an_empty_answer_is_no_message(books: Books) -> None:
+    books.begin("t", books.say("one"))
+    books.do(ending(answer=""))
+    assert [role for role, _, _ in said(books)] == ["user"]
+
+
+def test_a_text_that_is_tried_again_from_quarantine_was_said_once(books: Books) -> None:
+    one = books.say("one")
+    books.begin("t", one)
+    books.do(ending(outcome=Outcome.QUARANTINED, answer=""))
+    books.db.execute("UPDATE inbound SET state = 'queued', turn = NULL")
+    books.begin("u", one)
+    books.do(ending("u"))
+    assert [content for _, content, _ in said(books)] == ["one", "hello"]
+
+
+def test_a_turn_that_ended_does_not_begin_again(books: Books) -> None:
+    one = books.say()
+    books.begin("t", one)
+    books.do(ending())
+    with pytest.raises(Conflict, match="turn t has ended"):
+        books.begin("t", one, attempt=2)
+
+
+def test_only_a_turn_of_that_room_ends(books: Books) -> None:
+    books.say()
+    books.begin("u", books.say(place=ELSEWHERE))
+    with pytest.raises(Conflict, match="there is no turn t"):
+        books.do(ending())
+    with pytest.raises(Conflict, match="turn u belongs to room shop-2"):
+        books.do(ending("u"))
+    with pytest.raises(UnknownRoom):
+        books.do(FailRoom(slug="nope", key="k", text="x"))
+
+
+def test_a_stopped_turn_stays_stopped_through_attempts(books: Books) -> None:
+    one = books.say()
+    books.begin("t", one)
+    books.say(command="stop")
+    books.begin("t", one, attempt=2)
+    assert books.work().turn.stop_requested is True  # type: ignore[union-attr]
+
+
+def test_a_room_that_gave_up_is_reported_once_and_keeps_its_turn(books: Books) -> None:
+    books.begin("t", books.say())
+    turn = books.work().turn
+    books.twice(FailRoom(slug="shop", key="incarnation 3", text="This room stopped."))
+    assert books.work().turn == turn
+    (report,) = books.due()
+    assert (report.kind, report.text, report.turn) == (DeliveryKind.REPORT, "This room stopped.", "t")
+    books.do(FailRoom(slug="shop", key="incarnation 6", text="Again."))
+    assert books.db.execute("SELECT count(*) FROM deliveries").get == 2
+
+
+def test_unfinished_counts_waiting_running_and_undelivered(books: Books) -> None:
+    assert books.do(Unfinished(place=HERE)) == 0
+    one, two = books.say(), books.say()
+    books.say(command="status")
+    books.say(place=ELSEWHERE)
+    assert books.do(Unfinished(place=HERE)) == 3
+    books.begin("t", one, two)
+    assert books.do(Unfinished(place=HERE)) == 2
+    books.do(ending())
+    (delivery,) = books.due()
+    books.do(Sending(ids=(delivery.id,)))
+    assert books.do(Unfinished(place=HERE)) == 2
+    assert books.do(Unfinished(place=ELSEWHERE)) == 1
+    assert books.do(Unfinished(place=Place("telegram", -100))) == 0

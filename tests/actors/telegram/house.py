@@ -1,0 +1,218 @@
+"""Telegram's two actors in a small house: the strict fake Bot API, the real store, a router that only takes notes."""
+
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import TypeVar
+
+import apsw
+import pytest
+import trio
+
+from actors.messages import (
+    Accept,
+    Accepted,
+    BeginTurn,
+    DeliveryKind,
+    EndProgress,
+    EndTurn,
+    Inbound,
+    NewDelivery,
+    Outcome,
+    Place,
+    Pull,
+    ShowProgress,
+    Wake,
+    WakeRoom,
+    Work,
+)
+from actors.settings import Secret, TelegramSettings
+from actors.store.store import Store
+from actors.telegram.gateway import Gateway
+from actors.telegram.outbox import Outbox
+from supervisor import (
+    Actor,
+    ChildSpec,
+    Intensity,
+    Mailbox,
+    Node,
+    Overflow,
+    Restart,
+    Supervisor,
+    System,
+    open_system,
+)
+from tests.fakes.telegram import ANN, TOKEN, UNLIMITED, FakeTelegram, Limits
+
+CHAT = ANN.id
+GROUP = -100500
+PRIVATE = Place("telegram", CHAT)
+FORUM = Place("telegram", GROUP)
+CAPACITY = 2
+
+CUT_SHORT = pytest.mark.filterwarnings("ignore:Async generator 'httpx._content:ResourceWarning")
+"""httpx leaves the generator of a request's body to the garbage collector when the request is cut short."""
+
+T = TypeVar("T")
+
+
+class Router(Actor[WakeRoom]):
+    """Notes whom it is to wake."""
+
+    mailbox = Mailbox(64, Overflow.WAIT)
+
+    def __init__(self, woken: list[str]) -> None:
+        self._woken = woken
+
+    async def receive(self, message: WakeRoom) -> None:
+        self._woken.append(message.room.slug)
+
+
+class House:
+    """The fake, the tree, and what a test does with them."""
+
+    def __init__(self, fake: FakeTelegram, system: System, path: Path, settings: TelegramSettings) -> None:
+        self.fake = fake
+        self.system = system
+        self.settings = settings
+        self.woken: list[str] = []
+        self.ready = trio.Event()
+        self._path = path
+        self._keys = 0
+
+    # --- the tree
+
+    async def start_store(self) -> None:
+        await self.system.start_child("/", ChildSpec("store", partial(Store, self._path, Path("/work"))))
+        await self.system.start_child("/", ChildSpec("router", partial(Router, self.woken)))
+
+    async def start_outbox(self) -> None:
+        store = self.system.ref("/store", Store)
+        await self._start("outbox", ChildSpec("telegram", partial(Outbox, self.settings, store=store)))
+
+    async def start_gateway(self) -> None:
+        gateway = partial(
+            Gateway,
+            self.settings,
+            store=self.system.ref("/store", Store),
+            router=self.system.ref("/router", Router),
+            outbox=self.system.ref("/outbox/telegram", Outbox),
+            capacity=CAPACITY,
+            ready=self.ready,
+        )
+        await self._start("front", ChildSpec("telegram", gateway))
+
+    async def _start(self, name: str, child: ChildSpec[T]) -> None:
+        """Under a supervisor of its own, as the service has it."""
+        own = Supervisor(child, intensity=Intensity(3, within=5.0))
+        await self.system.start_child("/", ChildSpec(name, own, restart=Restart.TRANSIENT))
+
+    def node(self, path: str) -> Node:
+        return self.system.snapshot(path)
+
+    def doing(self, path: str) -> str:
+        return self.node(path).doing or ""
+
+    async def until(self, predicate: Callable[[], T], timeout: float = 120.0) -> T:
+        """The predicate's first true result; asked for twice a second."""
+        with trio.fail_after(timeout):
+            while not (found := predicate()):  # noqa: ASYNC110 - what is waited for tells nobody
+                await trio.sleep(0.5)
+        return found
+
+    # --- the store
+
+    def rows(self, sql: str) -> list[tuple[object, ...]]:
+        db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
+        try:
+            return db.execute(sql).fetchall()
+        finally:
+            db.close()
+
+    def deliveries(self) -> list[str]:
+        """The state of each delivery, oldest first."""
+        return [str(state) for (state,) in self.rows("SELECT state FROM deliveries ORDER BY id")]
+
+    async def work(self, slug: str) -> Work:
+        return await self.system.ref("/store", Store).ask(Pull(slug=slug), timeout=5)
+
+    async def begin(self, place: Place = PRIVATE, *, turn: str = "t1") -> str:
+        """A turn that runs in the room of a place; the room's name."""
+        self._keys += 1
+        inbound = Inbound(
+            key=f"test:{self._keys}", place=place, person=1, name="Ann", text="?", at=0.0, title=str(place)
+        )
+        store = self.system.ref("/store", Store)
+        accepted = await store.ask(Accept(inbound=inbound, capacity=100), timeout=5)
+        assert isinstance(accepted, Accepted)
+        slug = accepted.room.slug
+        begun = BeginTurn(slug=slug, turn=turn, attempt=1, inbounds=(accepted.inbound,), leaf_before=None)
+        await store.ask(begun, timeout=5)
+        return slug
+
+    async def end(
+        self,
+        slug: str,
+        *texts: str,
+        turn: str = "t1",
+        kind: DeliveryKind = DeliveryKind.ANSWER,
+        reply_to: int | None = None,
+    ) -> None:
+        """That turn's end, with these texts to deliver."""
+        deliveries = tuple(NewDelivery(kind=kind, text=text, reply_to=reply_to) for text in texts)
+        ended = EndTurn(slug=slug, turn=turn, outcome=Outcome.DONE, answer="", leaf=None, deliveries=deliveries)
+        await self.system.ref("/store", Store).ask(ended, timeout=5)
+        await self.wake()
+
+    async def answer(
+        self,
+        *texts: str,
+        place: Place = PRIVATE,
+        turn: str = "t1",
+        kind: DeliveryKind = DeliveryKind.ANSWER,
+        reply_to: int | None = None,
+    ) -> None:
+        """A whole turn."""
+        await self.end(await self.begin(place, turn=turn), *texts, turn=turn, kind=kind, reply_to=reply_to)
+
+    # --- the outbox
+
+    async def wake(self) -> None:
+        await self.system.ref("/outbox/telegram", Outbox).tell(Wake())
+
+    async def show(self, text: str, place: Place = PRIVATE, *, turn: str = "t1", tools: tuple[str, ...] = ()) -> None:
+        picture = ShowProgress(place=place, turn=turn, text=text, tools=tools, since=time.time())
+        await self.system.ref("/outbox/telegram", Outbox).tell(picture)
+
+    async def end_progress(self, place: Place = PRIVATE, *, turn: str = "t1") -> None:
+        await self.system.ref("/outbox/telegram", Outbox).tell(EndProgress(place=place, turn=turn))
+
+
+@asynccontextmanager
+async def house(
+    tmp_path: Path,
+    *,
+    limits: Limits = UNLIMITED,
+    token: str = TOKEN,
+    users: frozenset[int] = frozenset({CHAT}),
+    groups: frozenset[int] = frozenset({GROUP}),
+    outbox: bool = True,
+    gateway: bool = True,
+) -> AsyncIterator[House]:
+    """Ann may speak, alone and in one forum."""
+    async with FakeTelegram.serve(limits=limits) as fake:
+        fake.world.chat(CHAT, title=ANN.name)
+        fake.open_group(GROUP, "Forum", forum=True)
+        settings = TelegramSettings(
+            bot_token=Secret(token), allowed_user_ids=users, allowed_group_ids=groups, base_url=fake.base_url
+        )
+        async with open_system(Supervisor()) as system:
+            house = House(fake, system, tmp_path / "state.db", settings)
+            await house.start_store()
+            if outbox:
+                await house.start_outbox()
+            if gateway:
+                await house.start_gateway()
+            yield house
