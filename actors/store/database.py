@@ -1,0 +1,108 @@
+"""The database as trio sees it: one file, one connection in a thread of its own, one transaction at a time.
+
+Group commit: what is submitted while a transaction runs makes up the next one. Spoken to by the store actor; knows
+nothing of actors.
+"""
+
+import secrets
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple, Self
+
+import apsw
+import trio
+
+from actors.store.errors import StoreCorrupt, StoreError, StoreUnopened
+from actors.store.records import StoreRequest
+from actors.store.rooms import Setting
+from actors.store.schema import prepare
+from actors.store.transaction import CORRUPT, UNAVAILABLE, commit
+
+BATCH = 256
+"""Requests of one transaction, and requests that may wait for the next."""
+
+
+class Job(NamedTuple):
+    """A request and whom to tell: `done` takes the reply once it is durable, `failed` the reason why it is not."""
+
+    request: StoreRequest
+    done: Callable[[object], None]
+    failed: Callable[[Exception], None]
+
+
+class Database:
+    """Made by `open`, which must be followed by `run` in a task of its own: only that closes the connection.
+
+    SQLite's thread is no daemon and would keep the process from ending; `run` closes it however it is left.
+    """
+
+    def __init__(self, connection: "apsw.AsyncConnection", root: Path, wall: Callable[[], float]) -> None:
+        self._connection = connection
+        self._root = root
+        self._wall = wall
+        self._submit, self._submitted = trio.open_memory_channel[Job](BATCH)
+
+    @classmethod
+    async def open(cls, path: Path, root: Path, *, wall: Callable[[], float] = time.time) -> Self:
+        """Opens or creates the file at `path` and brings it to the newest version.
+
+        `root`: absolute folder of the rooms' workspaces; nothing is made in it. `wall`: gives Unix seconds.
+        Raises `StoreUnopened`, `StoreCorrupt`, `StoreTooNew`.
+        """
+        with trio.CancelScope(shield=True):
+            try:
+                connection = await _connect(path)
+            except UNAVAILABLE as error:
+                raise StoreUnopened(str(path), str(error)) from error
+            except CORRUPT as error:
+                raise StoreCorrupt(str(path), str(error)) from error
+        return cls(connection, root, wall)
+
+    async def submit(self, job: Job) -> None:
+        """Hands a request over; waits while `BATCH` others wait. Its reply comes when its transaction has ended."""
+        await self._submit.send(job)
+
+    async def run(self) -> None:
+        """Commits what is submitted, until it is cancelled; a transaction that has begun is ended first.
+
+        Raises `StoreCorrupt`. Jobs that were not begun are told nothing.
+        """
+        try:
+            async for job in self._submitted:
+                await self._commit([job, *self._others()])
+        finally:
+            self._submitted.close()
+            with trio.CancelScope(shield=True):
+                await self._connection.aclose()
+
+    def _others(self) -> list[Job]:
+        jobs: list[Job] = []
+        while len(jobs) < BATCH - 1:
+            try:
+                jobs.append(self._submitted.receive_nowait())
+            except trio.WouldBlock:
+                break
+        return jobs
+
+    async def _commit(self, jobs: list[Job]) -> None:
+        setting = Setting(self._wall(), str(self._root), secrets.token_hex(4))
+        requests = [job.request for job in jobs]
+        # Shielded: SQLite's thread would go on with a cancelled transaction, and take a caller's deadline for its own.
+        with trio.CancelScope(shield=True):
+            replies = await self._connection.async_run(commit, self._connection, setting, requests)
+        for job, reply in zip(jobs, replies, strict=True):
+            if isinstance(reply, StoreError):
+                job.failed(reply)
+            else:
+                job.done(reply)
+
+
+async def _connect(path: Path) -> "apsw.AsyncConnection":
+    connection = await apsw.Connection.as_async(str(path))
+    try:
+        await connection.async_run(prepare, connection)
+    except BaseException:
+        await connection.aclose()
+        raise
+    return connection

@@ -1,0 +1,81 @@
+"""What the store answers when it cannot do as asked, and what it dies of.
+
+`StoreUnavailable`, `UnknownRoom` and `Conflict` are replies: the store lives on. `StoreUnopened`, `StoreCorrupt` and
+`StoreTooNew` end it: nothing that it could do next would be right. apsw's own errors never leave this folder.
+"""
+
+from actors.errors import Unavailable
+
+
+class StoreError(Exception):
+    """The root of everything the store raises on purpose."""
+
+
+class StoreUnavailable(StoreError, Unavailable):
+    """The disk is full, read-only, busy or failing. Nothing was changed; the same request may succeed later.
+
+    `reason`: what SQLite said.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(f"the database cannot be written now ({reason}): free its disk or make it writable")
+        self.reason = reason
+
+
+class UnknownRoom(StoreError):
+    """There is no room of that name.
+
+    `known`: the names there are, or a part of them; empty where they were not looked up.
+    """
+
+    def __init__(self, slug: str, known: tuple[str, ...] = ()) -> None:
+        mend = f"; there are: {', '.join(known)}" if known else ""
+        super().__init__(f"there is no room called {slug!r}{mend}")
+        self.slug = slug
+        self.known = known
+
+
+class Conflict(StoreError):
+    """The request does not fit the rows as they stand: a mistake of the caller's. Nothing was changed.
+
+    `request`: its type's name. `reason`: what does not fit.
+    """
+
+    def __init__(self, request: str, reason: str) -> None:
+        super().__init__(f"{request} was not done: {reason}")
+        self.request = request
+        self.reason = reason
+
+
+class StoreCorrupt(StoreError):
+    """The file is damaged, or is no database."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} cannot be used as the database ({reason}): move it away or restore a copy")
+        self.path = path
+        self.reason = reason
+
+
+class StoreUnopened(StoreError):
+    """The file cannot be opened or created."""
+
+    def __init__(self, path: str, reason: str) -> None:
+        super().__init__(f"{path} cannot be opened ({reason}): check that its folder exists and is writable")
+        self.path = path
+        self.reason = reason
+
+
+class StoreTooNew(StoreError):
+    """The database was written by a newer dispatchd.
+
+    `found`: the version of its schema. `known`: the newest that this program knows.
+    """
+
+    def __init__(self, path: str, found: int, known: int) -> None:
+        super().__init__(
+            f"{path} has schema version {found} and this dispatchd knows up to {known}: update dispatchd, or put back "
+            "the copy that was made beside it before the update"
+        )
+        self.path = path
+        self.found = found
+        self.known = known

@@ -1,0 +1,55 @@
+"""A batch of requests as one transaction: BEGIN, a savepoint for each request, COMMIT.
+
+Called by the database in SQLite's thread, in one go; knows neither trio nor who asks. The one place where apsw's errors
+become the store's.
+"""
+
+from collections.abc import Sequence
+
+import apsw
+
+from actors.store.errors import Conflict, StoreCorrupt, StoreError, StoreUnavailable, UnknownRoom
+from actors.store.records import StoreRequest, apply
+from actors.store.rooms import Setting
+
+UNAVAILABLE = (apsw.FullError, apsw.ReadOnlyError, apsw.BusyError, apsw.IOError, apsw.CantOpenError)
+CORRUPT = (apsw.CorruptError, apsw.NotADBError)
+UNFIT = (apsw.ConstraintError, apsw.TooBigError, ValueError, OverflowError)
+"""What a value does that no column takes."""
+
+
+def commit(db: apsw.Connection, setting: Setting, requests: Sequence[StoreRequest]) -> list[object]:
+    """Does the requests in their order and returns their replies, durable, or for each the error it is owed.
+
+    A request that fails leaves no trace and does not touch the others. A disk that fails is no request's fault: each is
+    owed `StoreUnavailable` then, since SQLite may have rolled all of them back. Raises `StoreCorrupt`.
+    """
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        replies = [_attempt(db, setting, request) for request in requests]
+        db.execute("COMMIT")
+    except UNAVAILABLE as error:
+        return [StoreUnavailable(str(error)) for _ in requests]  # one each: an error belongs to its asker
+    except CORRUPT as error:
+        raise StoreCorrupt(db.filename, str(error)) from error
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+    return replies
+
+
+def _attempt(db: apsw.Connection, setting: Setting, request: StoreRequest) -> object:
+    db.execute("SAVEPOINT request")
+    error: StoreError
+    try:
+        reply = apply(db, setting, request)
+    except (UnknownRoom, Conflict) as refused:
+        error = refused
+    except UNFIT as unfit:
+        error = Conflict(type(request).__name__, str(unfit))
+    else:
+        db.execute("RELEASE request")
+        return reply
+    db.execute("ROLLBACK TO request")
+    db.execute("RELEASE request")
+    return error
