@@ -1,0 +1,262 @@
+"""The conversation actor: a shell around `turns`. It carries out commands, keeps the picture of the running turn and sleeps.
+
+Woken by the router and by its agent's events; asks only the store; tells its agent and the outbox. It holds nothing that
+the store does not: after a crash it pulls its rows and its agent's session and goes on.
+"""
+
+import time
+from collections.abc import Callable
+from typing import Any, Final
+
+from actors.asking import insist
+from actors.commands import listing
+from actors.messages import (
+    Abort,
+    AgentEvent,
+    AgentMessage,
+    AgentNoted,
+    AgentReady,
+    AnswerCommand,
+    BeginTurn,
+    Continue,
+    DeliveryKind,
+    EndProgress,
+    EndTurn,
+    ListRooms,
+    NewDelivery,
+    OutboxMessage,
+    Place,
+    Prompt,
+    PromptRefused,
+    Pull,
+    Recall,
+    Recalled,
+    Reopen,
+    RoomIdle,
+    StoreRequest,
+    TextGrew,
+    Tick,
+    ToolEnded,
+    ToolStarted,
+    TurnSettled,
+    TurnTooLong,
+    Wake,
+)
+from actors.rooms import turns
+from actors.rooms.progress import Progress
+from actors.rooms.turns import Command, Turns
+from supervisor import Actor, ActorError, Description, Down, Mailbox, MailboxFull, Overflow, Ref, Timer
+
+SHOW_EVERY: Final = 5.0
+"""Seconds after which a picture is repeated: an outbox that hears nothing for 15 s takes the turn for over."""
+
+Hears = AgentEvent | Wake | Tick | TurnTooLong | Down
+
+
+def _key(message: Hears | Any) -> object | None:
+    if isinstance(message, Wake | Tick):
+        return type(message)
+    return message.turn if isinstance(message, TextGrew) else None
+
+
+class Conversation(Actor[Hears]):
+    """One room's conversation."""
+
+    mailbox = Mailbox(64, Overflow.WAIT, coalesce=_key, on_restart_keep=False)
+
+    def __init__(
+        self,
+        slug: str,
+        *,
+        store: Ref[StoreRequest],
+        agent: Ref[AgentMessage],
+        router: Ref[RoomIdle],
+        outbox: Callable[[Place], Ref[OutboxMessage]],
+        new_session: Callable[[str], str],
+        turn_timeout: float,
+    ) -> None:
+        """`new_session`: makes a session id for a room's slug. `turn_timeout`: seconds of the agent's own time."""
+        self._slug = slug
+        self._store = store
+        self._agent = agent
+        self._router = router
+        self._outbox_of = outbox
+        self._new_session = new_session
+        self._turn_timeout = turn_timeout
+        self._turns = Turns()
+        self._progress: Progress | None = None
+        self._shown: str | None = None
+        self._idle_told = False
+        self._limit_timer: Timer | None = None
+
+    async def started(self) -> None:
+        self.context.monitor(self._agent)
+        await self._pull()
+
+    async def receive(self, message: Hears) -> None:
+        match message:
+            case Wake():
+                self._idle_told = False  # the router takes a room that it woke for busy until it hears otherwise
+                await self._pull()
+            case TextGrew() | ToolStarted() | ToolEnded() | AgentNoted():
+                if self._progress is not None and self._shown == message.turn:
+                    self._progress.take(message)
+                    self._show()
+            case AgentReady():
+                if message.session_id == self._room.session_id:
+                    await self._obey(self._turns.agent_ready(message.incarnation, message.leaf))
+            case Recalled():
+                await self._obey(self._turns.recalled(message.turn, message.entries, message.leaf))
+            case PromptRefused():
+                await self._obey(self._turns.refused(message.turn, message.error))
+            case TurnSettled():
+                await self._obey(
+                    self._turns.settled(message.turn, message.text, message.stop_reason, message.error, message.leaf)
+                )
+            case Down():
+                if self._progress is not None:
+                    self._progress.cut_off()
+                await self._obey(self._turns.agent_down(message.reason))
+            case TurnTooLong():
+                await self._obey(self._turns.too_long(message.turn))
+            case Tick():
+                if self._progress is not None:
+                    self._show()
+                    self.context.send_after(SHOW_EVERY, Tick())
+
+    def describe(self) -> Description:
+        turn = self._turns.turn
+        if turn is None:
+            doing = f"{self._turns.waiting} waiting for the agent" if self._turns.waiting else "idle"
+        else:
+            doing = f"{turn.id}: {self._turns.phase}"
+            if self._progress is not None and self._turns.phase is turns.Phase.RUNNING:
+                doing = f"{turn.id}: {self._progress.doing}"
+            if self._turns.waiting:
+                doing += f", {self._turns.waiting} waiting"
+        return Description(doing=doing)
+
+    # --- carrying out
+
+    async def _pull(self) -> None:
+        work = await insist(self._store, Pull(slug=self._slug))
+        self._room = work.room
+        await self._obey(self._turns.pulled(work))
+        self._tell_router()
+
+    async def _obey(self, commands: list[Command]) -> None:
+        for command in commands:
+            await self._do(command)
+
+    async def _do(self, command: Command) -> None:
+        match command:
+            case turns.Begin(turn, attempt, inbounds, leaf):
+                begun = await insist(
+                    self._store,
+                    BeginTurn(slug=self._slug, turn=turn, attempt=attempt, inbounds=inbounds, leaf_before=leaf),
+                )
+                await self._obey(self._turns.began(begun))
+            case turns.SendPrompt(turn, text):
+                self._limit(turn)
+                self._tell_agent(Prompt(turn=turn, incarnation=self._incarnation, text=text))
+            case turns.SendContinue(turn, note):
+                self._limit(turn)
+                self._tell_agent(Continue(turn=turn, incarnation=self._incarnation, note=note))
+            case turns.SendRecall(turn, since):
+                self._tell_agent(Recall(turn=turn, incarnation=self._incarnation, since=since))
+            case turns.SendAbort(turn):
+                self._tell_agent(Abort(turn=turn, incarnation=self._incarnation), urgent=True)
+            case turns.ShowTurn(turn, note):
+                self._begin_showing(turn, note)
+            case turns.End():
+                await self._end(command)
+            case turns.Answer(queued, deliveries, fresh):
+                await self._answer(queued.id, deliveries, fresh=fresh)
+            case turns.ListRooms(queued):
+                rooms = await insist(self._store, ListRooms(limit=50))
+                text = listing([(room.slug, room.title, room.updated_at) for room in rooms], time.time())
+                told = NewDelivery(kind=DeliveryKind.NOTE, text=text, reply_to=queued.message_id)
+                await self._answer(queued.id, (told,), fresh=False)
+
+    async def _end(self, end: turns.End) -> None:
+        await insist(
+            self._store,
+            EndTurn(
+                slug=self._slug,
+                turn=end.turn,
+                outcome=end.outcome,
+                answer=end.answer,
+                leaf=end.leaf,
+                deliveries=end.deliveries,
+            ),
+        )
+        self._unlimit()
+        self._progress = self._shown = None
+        self._tell_outbox(EndProgress(place=self._room.place, turn=end.turn))
+        self._tell_outbox(Wake())
+        await self._pull()
+
+    async def _answer(self, inbound: int, deliveries: tuple[NewDelivery, ...], *, fresh: bool) -> None:
+        session = self._new_session(self._slug) if fresh else None
+        await insist(
+            self._store,
+            AnswerCommand(slug=self._slug, inbound=inbound, deliveries=deliveries, new_session=session),
+        )
+        self._tell_outbox(Wake())
+        if session is not None:
+            self._turns.agent_leaves()
+            self._tell_agent(Reopen(session_id=session))
+        await self._pull()
+
+    def _limit(self, turn: str) -> None:
+        self._unlimit()
+        self._limit_timer = self.context.send_after(self._turn_timeout, TurnTooLong(turn=turn))
+
+    def _unlimit(self) -> None:
+        if self._limit_timer is not None:
+            self._limit_timer.cancel()
+            self._limit_timer = None
+
+    # --- telling others, never waiting for them
+
+    @property
+    def _incarnation(self) -> int:
+        return self._turns.agent or 0
+
+    def _tell_agent(self, message: AgentMessage, *, urgent: bool = False) -> None:
+        # An agent that is gone has told us so, or will: its Down decides what becomes of the turn.
+        try:
+            self._agent.tell_nowait(message, urgent=urgent)
+        except MailboxFull:
+            raise
+        except ActorError:
+            return
+
+    def _tell_outbox(self, message: OutboxMessage) -> None:
+        # A picture or a wake that is lost costs nothing: the rows are there, and the outbox looks by itself too.
+        try:
+            self._outbox_of(self._room.place).tell_nowait(message)
+        except ActorError:
+            return
+
+    def _tell_router(self) -> None:
+        idle = self._turns.idle
+        if idle and not self._idle_told:
+            try:
+                self._router.tell_nowait(RoomIdle(slug=self._slug))
+            except ActorError:
+                return
+        self._idle_told = idle
+
+    def _begin_showing(self, turn: str, note: str | None) -> None:
+        if self._progress is None or self._shown != turn:
+            if self._progress is None:
+                self.context.send_after(SHOW_EVERY, Tick())
+            self._progress, self._shown = Progress(self._room.place, turn, time.time()), turn
+        if note is not None:
+            self._progress.note(note)
+        self._show()
+
+    def _show(self) -> None:
+        if self._progress is not None:
+            self._tell_outbox(self._progress.picture())

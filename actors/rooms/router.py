@@ -1,0 +1,255 @@
+"""The router: wakes rooms that have something to do, retires those that have not, and speaks for those that gave up.
+
+Told by the gateways and by the conversations. It never waits: whatever takes time (starting a room, ending one, asking the
+store) runs in a helper task that reports back. It holds no message of a person: the rows are in the store.
+"""
+
+import time
+from collections.abc import Callable
+from enum import StrEnum
+from typing import Any, Final
+
+import msgspec
+import trio
+
+from actors.asking import insist
+from actors.messages import (
+    FailRoom,
+    OutboxMessage,
+    Place,
+    Room,
+    RoomIdle,
+    StoreRequest,
+    Tick,
+    UnfinishedRooms,
+    Wake,
+    WakeRoom,
+)
+from supervisor import (
+    Actor,
+    ActorError,
+    ChildSpec,
+    Description,
+    Down,
+    Mailbox,
+    Message,
+    Overflow,
+    Ref,
+)
+
+LOOK_EVERY: Final = 30.0
+"""Seconds between looks for rooms that have been idle for too long."""
+
+
+class Where(StrEnum):
+    """Where an awake room is."""
+
+    STARTING = "starting"
+    AWAKE = "awake"
+    LEAVING = "leaving"
+
+
+class RoomUp(Message):
+    """Helper → router: the room is in the tree. `failure`: why it is not, or empty."""
+
+    slug: str
+    failure: str
+
+
+class Awake(msgspec.Struct):
+    """What the router knows of a room in the tree. `idle_since`: monotonic seconds, None while it may be busy."""
+
+    room: Room | None
+    where: Where
+    idle_since: float | None = None
+    again: bool = False
+
+
+Hears = WakeRoom | RoomIdle | RoomUp | Tick | Down
+
+
+def _key(message: Hears | Any) -> object | None:
+    if isinstance(message, WakeRoom):
+        return message.room.slug
+    return Tick if isinstance(message, Tick) else None
+
+
+class Router(Actor[Hears]):
+    """Place → room, for all rooms of the service."""
+
+    mailbox = Mailbox(1024, Overflow.WAIT, coalesce=_key)
+
+    def __init__(
+        self,
+        pool: str,
+        *,
+        store: Ref[StoreRequest],
+        outbox: Callable[[Place], Ref[OutboxMessage]],
+        make_room: Callable[[Room], ChildSpec[Any]],
+        conversation: Callable[[str], Ref[Wake]],
+        most: int,
+        idle_timeout: float,
+    ) -> None:
+        """`pool`: path of the supervisor that rooms live under, at most `most` of them; `idle_timeout`: seconds."""
+        self._pool = pool
+        self._store = store
+        self._outbox_of = outbox
+        self._make_room = make_room
+        self._conversation = conversation
+        self._most = most
+        self._idle_timeout = idle_timeout
+        self._rooms: dict[str, Awake] = {}
+        self._waiting: dict[str, Room] = {}
+
+    async def started(self) -> None:
+        for node in self.context.system.which_children(self._pool):
+            slug = node.path.rpartition("/")[2]
+            self._rooms[slug] = Awake(None, Where.AWAKE)
+            self._watch(slug)
+            self._nudge(slug)
+        self.context.start_soon(self._wake_unfinished)
+        self.context.send_after(LOOK_EVERY, Tick())
+
+    async def receive(self, message: Hears) -> None:
+        match message:
+            case WakeRoom(room=room):
+                self._wake(room)
+            case RoomIdle(slug=slug):
+                self._idle(slug)
+            case RoomUp(slug=slug, failure=failure):
+                self._up(slug, failure)
+            case Down(path=path, reason=reason, restarting=restarting):
+                if not restarting:
+                    self._gone(path.rpartition("/")[2], reason)
+            case Tick():
+                self._retire_old()
+                self.context.send_after(LOOK_EVERY, Tick())
+
+    def describe(self) -> Description:
+        doing = f"{len(self._rooms)} of {self._most} rooms awake"
+        return Description(doing=doing + (f", {len(self._waiting)} wait for a place" if self._waiting else ""))
+
+    # --- what happens to a room
+
+    def _wake(self, room: Room) -> None:
+        known = self._rooms.get(room.slug)
+        if known is None:
+            self._waiting[room.slug] = room
+            self._fill()
+            return
+        known.room, known.idle_since = room, None
+        if known.where is Where.AWAKE:
+            self._nudge(room.slug)
+        else:
+            known.again = True
+
+    def _idle(self, slug: str) -> None:
+        known = self._rooms.get(slug)
+        if known is not None and known.where is Where.AWAKE:
+            known.idle_since = trio.current_time()
+            self._fill()
+
+    def _up(self, slug: str, failure: str) -> None:
+        known = self._rooms.get(slug)
+        if known is None or known.where is not Where.STARTING:
+            return
+        if failure:
+            self._gone(slug, failure)
+            return
+        known.where = Where.AWAKE
+        self._watch(slug)
+        if known.again:
+            known.again = False
+            self._nudge(slug)
+
+    def _gone(self, slug: str, reason: str) -> None:
+        known = self._rooms.pop(slug, None)
+        if known is None:
+            return
+        if known.again and known.room is not None:
+            self._waiting[slug] = known.room
+        if reason not in ("normal", "shutdown"):
+            self.context.start_soon(self._report, slug, known.room, reason)
+        self._fill()
+
+    # --- places in the pool
+
+    def _fill(self) -> None:
+        """Give free places to rooms that wait, and make one free if an idle room has it."""
+        while self._waiting and len(self._rooms) < self._most:
+            slug = next(iter(self._waiting))
+            room = self._waiting.pop(slug)
+            self._rooms[slug] = Awake(room, Where.STARTING)
+            self.context.start_soon(self._start, room)
+        leaving = sum(known.where is Where.LEAVING for known in self._rooms.values())
+        idle = sorted(
+            (known.idle_since, slug)
+            for slug, known in self._rooms.items()
+            if known.where is Where.AWAKE and known.idle_since is not None
+        )
+        for _, slug in idle[: max(0, len(self._waiting) - leaving)]:
+            self._retire(slug)
+
+    def _retire_old(self) -> None:
+        now = trio.current_time()
+        for slug, known in self._rooms.items():
+            idle = known.where is Where.AWAKE and known.idle_since is not None
+            if idle and now - (known.idle_since or now) >= self._idle_timeout:
+                self._retire(slug)
+
+    def _retire(self, slug: str) -> None:
+        self._rooms[slug].where = Where.LEAVING
+        self.context.start_soon(self._end, slug)
+
+    def _watch(self, slug: str) -> None:
+        self.context.monitor(self._path(slug))
+
+    def _nudge(self, slug: str) -> None:
+        # A room that is just going has no conversation; its Down brings it back if it was woken meanwhile.
+        try:
+            self._conversation(slug).tell_nowait(Wake())
+        except ActorError:
+            self._rooms[slug].again = True
+
+    def _path(self, slug: str) -> str:
+        return f"{self._pool}/{slug}"
+
+    # --- helpers: what takes time
+
+    async def _wake_unfinished(self) -> None:
+        for room in await insist(self._store, UnfinishedRooms()):
+            await self._tell_self(WakeRoom(room=room))
+
+    async def _start(self, room: Room) -> None:
+        system, failure = self.context.system, ""
+        try:
+            await system.start_child(self._pool, self._make_room(room))
+        except ActorError as error:
+            # A room that an earlier incarnation of this router began to start is simply there.
+            there = any(node.path == self._path(room.slug) for node in system.which_children(self._pool))
+            failure = "" if there else str(error)
+        await self._tell_self(RoomUp(slug=room.slug, failure=failure))
+
+    async def _end(self, slug: str) -> None:
+        try:
+            await self.context.system.terminate_child(self._path(slug))
+        except ActorError:
+            return  # it went by itself, and its Down says so
+
+    async def _report(self, slug: str, room: Room | None, reason: str) -> None:
+        text = (
+            f"The agent of this room could not be kept running and was given up: {reason}\n\n"
+            "The conversation is kept. Your next message tries again."
+        )
+        await insist(self._store, FailRoom(slug=slug, key=f"{slug}:{time.time_ns()}", text=text))
+        if room is not None:
+            await self._tell(self._outbox_of(room.place), Wake())
+
+    async def _tell_self(self, message: Hears) -> None:
+        await self._tell(self.context.ref, message)
+
+    async def _tell(self, ref: Ref[Any], message: Message) -> None:
+        try:
+            await ref.tell(message)
+        except ActorError:
+            return
