@@ -1,0 +1,157 @@
+"""What the console shows, as text: progress, deliveries and notices in, pieces to write out.
+
+Used by `terminal`, which writes them. Pure: it remembers what is on the screen and writes nothing itself. All text
+passes `harmless` on its way, so that no model, tool or file name can drive the terminal.
+"""
+
+from collections import deque
+from typing import Final, NamedTuple
+
+from actors.messages import Delivery, DeliveryKind, ShowProgress
+
+REPEATED: Final = "(may be a repetition)"
+"""Stands above a delivery that an earlier run of the service may have shown already."""
+
+_DIM: Final = "\x1b[2m"
+_PLAIN: Final = "\x1b[0m"
+_ANSWERED_KEPT: Final = 16
+
+_PICTURES: Final[dict[int, str]] = {
+    **{code: chr(0x2400 + code) for code in range(0x20)},
+    0x7F: "\u2421",
+    **dict.fromkeys(range(0x80, 0xA0), "\ufffd"),
+    ord("\r"): "",  # a return before a newline adds nothing, and alone it would write over the line
+}
+del _PICTURES[ord("\n")], _PICTURES[ord("\t")]
+
+
+def harmless(text: str) -> str:
+    """The text with each control character but newline and tab as a picture of itself. Works character by character."""
+    return text.translate(_PICTURES)
+
+
+class Piece(NamedTuple):
+    """Something to write. `aside`: it is about the answer rather than part of it, so it goes to stderr."""
+
+    text: str
+    aside: bool = False
+
+
+class Screen:
+    """One person's view of one room: each text once, each tool once, every message from the start of a line.
+
+    `dim`: whether asides may be dimmed; without it no escape sequence is ever made.
+    """
+
+    def __init__(self, *, dim: bool) -> None:
+        self._dim = dim
+        self._mid_line = False
+        self._answered: deque[str] = deque(maxlen=_ANSWERED_KEPT)
+        self._begin(None)
+
+    def progress(self, message: ShowProgress) -> list[Piece]:
+        """What a running turn has to show that it has not shown yet; nothing once its answer is on the screen.
+
+        A text that does not continue the one before is the agent's next message, and begins a line of its own.
+        """
+        if message.turn in self._answered:
+            return []
+        pieces: list[Piece] = []
+        if message.turn != self._turn:
+            pieces += self.close()
+            self._begin(message.turn)
+        text = message.text.lstrip()
+        shown = self._messages[-1]
+        if shown and text.startswith(shown):
+            self._messages[-1] = text
+            return [*pieces, *self._say(text[len(shown) :]), *self._tools(message.tools)]
+        # The tools ran between the two messages. A line that still grows is finished first instead: see above.
+        pieces += self._tools(message.tools)
+        if shown:
+            pieces += self.close()
+            self._messages.append("")
+        self._messages[-1] = text
+        return pieces + self._say(text)
+
+    def delivery(self, delivery: Delivery) -> list[Piece]:
+        """A message to the person, whole, or the rest of it if it is the answer that was being shown."""
+        pieces: list[Piece] = []
+        rest = self._rest(delivery)
+        if rest is None:
+            pieces += self.close()
+            pieces += self._say(f"{REPEATED}\n" if delivery.doubtful else "")
+            rest = delivery.text
+        pieces += self._say(rest)
+        pieces += self.close()
+        if delivery.kind is DeliveryKind.ANSWER and delivery.turn is not None:
+            self._answered.append(delivery.turn)
+            if delivery.turn == self._turn:
+                self._begin(None)
+        return pieces
+
+    def notice(self, text: str, *, dim: bool = True) -> list[Piece]:
+        """A word of the console itself, on lines of its own."""
+        styled = f"{_DIM}{harmless(text)}{_PLAIN}" if dim and self._dim else harmless(text)
+        return [*self.close(), Piece(f"{styled}\n", aside=True)]
+
+    def close(self) -> list[Piece]:
+        """Ends the line if one is begun."""
+        return self._say("\n") if self._mid_line else []
+
+    def _begin(self, turn: str | None) -> None:
+        self._turn = turn
+        self._messages = [""]
+        self._tools_shown = 0
+
+    def _say(self, text: str) -> list[Piece]:
+        text = harmless(text)
+        if not text:
+            return []
+        self._mid_line = not text.endswith("\n")
+        return [Piece(text)]
+
+    def _tools(self, tools: tuple[str, ...]) -> list[Piece]:
+        if len(tools) < self._tools_shown:  # the turn was begun again
+            self._tools_shown = 0
+        fresh, self._tools_shown = tools[self._tools_shown :], len(tools)
+        return [piece for tool in fresh for piece in self.notice("⚙ " + " ".join(tool.split()))]
+
+    def _rest(self, delivery: Delivery) -> str | None:
+        """What is missing of an answer whose beginning is on the screen; None if its beginning is not.
+
+        An answer is the agent's last message or all of them, and its outer white space may have been taken off.
+        """
+        if delivery.kind is not DeliveryKind.ANSWER or delivery.doubtful or delivery.turn != self._turn:
+            return None
+        answer = delivery.text.lstrip()
+        for shown in (self._messages[-1], "\n\n".join(filter(None, self._messages))):
+            if shown and answer.startswith(shown):
+                return answer[len(shown) :]
+            if answer and answer == shown.rstrip():
+                return ""
+        return None
+
+
+def banner(
+    *, version: str, pi_version: str | None, provider: str, model: str, demo: bool, telegram: bool, workspace: str
+) -> str:
+    """What is running and how to go on from here, in a few lines.
+
+    `pi_version`: None if it is not known. `demo`: the model is the embedded one. `telegram`: a bot is connected.
+    """
+    pi = "pi" if pi_version is None else f"pi {pi_version}"
+    lines = [f"dispatchd {version} · {pi} · {provider}/{model}{' (a demo)' if demo else ''} · works in {workspace}"]
+    mends: list[str] = []
+    if demo:
+        lines += [
+            "The model is an embedded demo. It repeats what you say, and understands, alone on a line:",
+            "  run: <shell command>    write: <file> <text>    slow: <n words>    help",
+        ]
+        mends.append("export LLM_PROVIDER=zai LLM_API_KEY=…")
+    if not telegram:
+        mends += ["export TELEGRAM_BOT_TOKEN=…", "export TELEGRAM_ALLOWED_USERS=…"]
+    if mends:
+        what = " and ".join(["a real provider"] * demo + ["Telegram"] * (not telegram))
+        lines += [f"To connect {what}, end this and begin again with:", *(f"  {mend}" for mend in mends)]
+    lines.append("Ctrl-C stops a turn, a second one ends the service. /help lists the commands.")
+    return "\n".join(lines)
