@@ -1,0 +1,249 @@
+"""The entry point: `dispatchd run` and the verbs that need no running service.
+
+Reads the configuration, makes the parts, runs the tree until a signal or a front end ends it. Everything that can be wrong
+before the start is one sentence and exit code 2; a tree that gives up is exit code 1, and systemd starts us anew.
+"""
+
+import argparse
+import fcntl
+import getpass
+import logging
+import os
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Sequence
+from functools import partial
+from importlib.metadata import version
+from pathlib import Path
+from typing import Final, TextIO
+
+import msgspec
+import trio
+
+from actors import log
+from actors.configuration import load, make_folders
+from actors.console import screen
+from actors.console.console import Console, Interrupted
+from actors.console.lines import Lines
+from actors.errors import ConfigurationError
+from actors.pi.demo_server import DemoServer
+from actors.pi.demo_wire import MODEL_ID, PROVIDER_ID
+from actors.pi.installation import AgentPlan, Installation, locate
+from actors.pi.logins import logins
+from actors.pi.providers import Provider, agent_files, choose, compatible
+from actors.redaction import redact, remember
+from actors.settings import Secret, Settings
+from actors.store.errors import StoreError
+from actors.store.export import export
+from actors.tree import ConsoleParts, Parts, tree
+from supervisor import (
+    ActorError,
+    ChildExited,
+    DeadLetter,
+    End,
+    Event,
+    IntensityExceeded,
+    StartFailed,
+    Supervisor,
+    System,
+    open_system,
+)
+
+LAST_DEADLINE: Final = 30.0
+"""Seconds from the wish to stop until the process ends, whatever still runs: a task that spins cannot be stopped."""
+LOG_BYTES: Final = 5 * 1024 * 1024
+
+_log = logging.getLogger(__name__)
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Do what the arguments say; returns the exit code."""
+    options = _parser().parse_args(argv)
+    try:
+        return int(options.run(options))
+    except ConfigurationError as error:
+        return _complain(str(error), 2)
+    except StoreError as error:
+        return _complain(str(error), 2)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="dispatchd", description="Connects Telegram to coding agents.")
+    parser.add_argument("--version", action="version", version=f"dispatchd {version('dispatchd')}")
+    parser.add_argument("--config", type=Path, metavar="FILE", help="the configuration file (default: the user's)")
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    run = verbs.add_parser("run", help="run the service until it is told to stop")
+    run.add_argument("--console", action="store_true", help="talk to one room here, in the terminal")
+    run.set_defaults(run=_run)
+    exporting = verbs.add_parser("export", help="print a room's conversation as JSON")
+    exporting.add_argument("room", help="the room's slug")
+    exporting.set_defaults(run=_export)
+    return parser
+
+
+def _export(options: argparse.Namespace) -> int:
+    settings = load(os.environ, options.config)
+    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(export(settings.paths.database, options.room))))
+    sys.stdout.write("\n")
+    return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    settings = load(os.environ, options.config)
+    for secret in (settings.telegram.bot_token, settings.pi.api_key):
+        if secret is not None:
+            remember(secret.reveal())
+    if settings.telegram.bot_token is None and not options.console:
+        raise ConfigurationError(
+            "There is nobody to talk to: set bot_token under [telegram], or TELEGRAM_BOT_TOKEN; "
+            "or try `dispatchd run --console`."
+        )
+    installation = locate()
+    make_folders(settings)
+    lock = _lock(settings.paths.state_dir)
+    log.setup(settings.log_level, _log_stream(settings, console=options.console))
+    for warning in settings.warnings:
+        _log.warning("%s", warning)
+    demo, provider = _provider(settings)
+    try:
+        parts = _parts(settings, installation, demo, provider, console=options.console)
+        return trio.run(_serve, parts)
+    finally:
+        if demo is not None:
+            demo.close()
+        lock.close()
+
+
+def _provider(settings: Settings) -> tuple[DemoServer | None, Provider]:
+    """The provider as configured, or the embedded demo in its place; writes the files of the service's own pi folder."""
+    ours = settings.pi.agent_dir is None
+    folder = settings.paths.agent_dir
+    provider, demo = choose(settings.pi, logins=logins(folder, ours=ours)), None
+    if provider is None:
+        key = secrets.token_urlsafe(32)
+        remember(key)
+        demo = DemoServer(key)
+        demo.listen()
+        provider = compatible(PROVIDER_ID, demo.base_url, MODEL_ID, Secret(key))
+    if ours:
+        for name, text in agent_files(provider, trust_projects=settings.pi.trust_projects).items():
+            file = folder / name
+            file.write_text(text, encoding="utf-8")
+            file.chmod(0o600)
+    return demo, provider
+
+
+def _parts(
+    settings: Settings, installation: Installation, demo: DemoServer | None, provider: Provider, *, console: bool
+) -> Parts:
+    paths = settings.paths
+    plan = AgentPlan(
+        installation=installation,
+        provider=provider,
+        sessions_dir=paths.sessions_dir,
+        agent_dir=paths.agent_dir,
+        cache_dir=paths.state_dir / "cache",
+        trust_projects=settings.pi.trust_projects,
+        environ=dict(os.environ),
+    )
+    banner = screen.banner(
+        version=version("dispatchd"),
+        pi_version=installation.version,
+        provider=provider.id,
+        model=provider.model,
+        demo=demo is not None,
+        telegram=settings.telegram.bot_token is not None,
+        workspace=str(paths.workspaces / "console"),
+    )
+    return Parts(
+        settings=settings,
+        plan=plan,
+        demo=demo,
+        console=ConsoleParts(lines=Lines(0), name=_user(), banner=banner) if console else None,
+        finished=trio.Event(),
+    )
+
+
+async def _serve(parts: Parts) -> int:
+    # Before the tree, so that no KeyboardInterrupt lands in an actor.
+    with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
+        try:
+            async with open_system(partial(_plant, parts), name="dispatchd") as system, trio.open_nursery() as nursery:
+                nursery.start_soon(_heed, signals, parts, system)
+                await parts.finished.wait()
+                _set_last_deadline()
+                nursery.cancel_scope.cancel()
+        except (StartFailed, IntensityExceeded) as error:
+            return _complain(redact(str(error)), 2 if isinstance(error, StartFailed) else 1)
+    return 0
+
+
+def _plant(parts: Parts, system: System) -> Supervisor:
+    system.telemetry.listeners.append(_note)
+    return tree(parts, system)
+
+
+async def _heed(signals: AsyncIterator[int], parts: Parts, system: System) -> None:
+    """Turn signals into what people mean by them."""
+    async for number in signals:
+        if number == signal.SIGINT and parts.console is not None:
+            try:
+                system.ref("/service/console/reader", Console).tell_nowait(Interrupted())
+                continue
+            except ActorError:
+                pass  # no console that could stop a turn: then it is the service that is meant
+        parts.finished.set()
+
+
+def _note(event: Event) -> None:
+    """Log what happens in the tree."""
+    match event:
+        case ChildExited(end=End.FAILED):
+            _log.error("%s failed: %s", event.path, event.reason, extra={"trace": event.trace})
+        case DeadLetter():
+            _log.info("%s: a message was not handled: %s, %s", event.path, event.message, event.reason)
+        case _:
+            _log.debug("%s", event)
+
+
+def _set_last_deadline() -> None:
+    timer = threading.Timer(LAST_DEADLINE, os._exit, args=(1,))
+    timer.daemon = True
+    timer.start()
+
+
+def _lock(state_dir: Path) -> TextIO:
+    """One service per state folder; the lock goes with the process, however it ends."""
+    file = (state_dir / "lock").open("a", encoding="utf-8")
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        file.close()
+        raise ConfigurationError(
+            f"Another dispatchd uses {state_dir}: stop that one, or set THREADS_DIR to another folder."
+        ) from None
+    return file
+
+
+def _log_stream(settings: Settings, *, console: bool) -> TextIO | None:
+    """In the console the log goes to a file, because the screen belongs to the conversation."""
+    if not console:
+        return None
+    file = settings.paths.state_dir / "dispatchd.log"
+    if file.exists() and file.stat().st_size > LOG_BYTES:
+        file.replace(file.with_suffix(".log.1"))
+    return file.open("a", encoding="utf-8", buffering=1)
+
+
+def _user() -> str:
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return "you"
+
+
+def _complain(sentence: str, code: int) -> int:
+    sys.stderr.write(f"dispatchd: {sentence}\n")
+    return code

@@ -1,0 +1,184 @@
+"""The whole service on one page: parts → child specs. The only file that knows every actor.
+
+Pure but for the refs, which are addresses. Order is start order; the stop is its reverse: sinks before sources. What is
+risky (a network, a terminal) stands under a transient supervisor of its own: when that gives up, the node is `failed` and
+the rest goes on.
+"""
+
+import secrets
+from functools import partial
+from typing import Any
+
+import msgspec
+import trio
+
+from actors.console.console import Console
+from actors.console.lines import Lines
+from actors.console.terminal import Terminal
+from actors.messages import OutboxMessage, Place, Room, Wake
+from actors.pi.agent import Agent
+from actors.pi.demo_model import DemoModel
+from actors.pi.demo_server import DemoServer
+from actors.pi.installation import AgentPlan
+from actors.rooms.conversation import Conversation
+from actors.rooms.router import Router
+from actors.settings import Settings
+from actors.store.store import Store
+from actors.telegram.gateway import Gateway
+from actors.telegram.outbox import Outbox
+from supervisor import (
+    Actor,
+    ChildSpec,
+    DynamicSupervisor,
+    Intensity,
+    Ref,
+    Restart,
+    Strategy,
+    Supervisor,
+    System,
+)
+from supervisor.control.server import ControlServer
+
+POOL = "/service/rooms/pool"
+AGENT_GRACE = 8.0
+"""Seconds that an agent gets to end its process: more than the ladder of EOF, SIGTERM and SIGKILL takes."""
+
+
+class ConsoleParts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the console needs. `lines` outlives its actor."""
+
+    lines: Lines
+    name: str
+    banner: str
+
+
+class Parts(msgspec.Struct, frozen=True, kw_only=True):
+    """What the service is made of. `finished` is set by a front end that wants the service to end."""
+
+    settings: Settings
+    plan: AgentPlan
+    demo: DemoServer | None
+    console: ConsoleParts | None
+    finished: trio.Event
+
+
+def tree(parts: Parts, system: System) -> Supervisor:
+    """The supervision tree of the service."""
+    paths = parts.settings.paths
+    # First up and last down: so one can look while anything else fails or drains.
+    return Supervisor(
+        ChildSpec("control", partial(ControlServer, paths.socket)),
+        ChildSpec("store", partial(Store, paths.database, paths.workspaces)),
+        ChildSpec("service", Supervisor(*_service(parts, system), intensity=Intensity(10, within=60.0))),
+        intensity=Intensity(10, within=60.0),
+    )
+
+
+def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
+    settings = parts.settings
+    store = system.ref("/store", Store)
+    router = system.ref("/service/rooms/router", Router)
+    outboxes: list[ChildSpec[Any]] = []
+    fronts: list[ChildSpec[Any]] = []
+    if settings.telegram.bot_token is not None:
+        outbox = partial(Outbox, settings.telegram, store=store)
+        gateway = partial(
+            Gateway,
+            settings.telegram,
+            store=store,
+            router=router,
+            outbox=_outbox(system, "telegram"),
+            capacity=settings.rooms.queue,
+        )
+        outboxes.append(ChildSpec("telegram", outbox))
+        fronts.append(_risky("telegram", ChildSpec("gateway", gateway)))
+    if parts.console is not None:
+        terminal = partial(Terminal, store, system.ref("/service/console/reader", Console), parts.finished)
+        console = partial(
+            Console,
+            store,
+            router,
+            system.ref("/service/outbox/console", Terminal),
+            parts.console.lines,
+            parts.finished,
+            name=parts.console.name,
+            capacity=settings.rooms.queue,
+            banner=parts.console.banner,
+        )
+        outboxes.append(ChildSpec("console", terminal))
+        fronts.append(_risky("console", ChildSpec("reader", console)))
+    demo = [] if parts.demo is None else [_risky("demo_model", ChildSpec("server", partial(DemoModel, parts.demo)))]
+    return [_risky("outbox", *outboxes), *demo, ChildSpec("rooms", _rooms(parts, system)), *fronts]
+
+
+def _rooms(parts: Parts, system: System) -> Supervisor:
+    settings = parts.settings
+    router = partial(
+        Router,
+        POOL,
+        store=system.ref("/store", Store),
+        outbox=partial(_outbox_of, system),
+        make_room=partial(_room, parts, system),
+        conversation=partial(_conversation, system),
+        most=settings.rooms.max,
+        idle_timeout=settings.pi.idle_timeout,
+    )
+    return Supervisor(
+        ChildSpec("pool", DynamicSupervisor(max_children=settings.rooms.max)),
+        ChildSpec("router", router),
+        strategy=Strategy.REST_FOR_ONE,
+        intensity=Intensity(10, within=60.0),
+    )
+
+
+def _room(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
+    """One room: if its conversation dies, both start anew; if its agent dies, only that one does.
+
+    Temporary, so that a room that keeps failing gives up alone and uses up nobody else's restarts.
+    """
+    path = f"{POOL}/{room.slug}"
+    store = system.ref("/store", Store)
+    conversation = partial(
+        Conversation,
+        room.slug,
+        store=store,
+        agent=system.ref(f"{path}/agent", Agent),
+        router=system.ref("/service/rooms/router", Router),
+        outbox=partial(_outbox_of, system),
+        new_session=_new_session,
+        turn_timeout=parts.settings.pi.turn_timeout,
+    )
+    agent = partial(
+        Agent, room.slug, parts.plan, store=store, conversation=system.ref(f"{path}/conversation", Conversation)
+    )
+    return ChildSpec(
+        room.slug,
+        Supervisor(
+            ChildSpec("conversation", conversation),
+            ChildSpec("agent", agent, shutdown=AGENT_GRACE),
+            strategy=Strategy.REST_FOR_ONE,
+            intensity=Intensity(5, within=60.0),
+        ),
+        restart=Restart.TEMPORARY,
+    )
+
+
+def _risky(name: str, *children: ChildSpec[Any]) -> ChildSpec[Any]:
+    return ChildSpec(name, Supervisor(*children, intensity=Intensity(5, within=60.0)), restart=Restart.TRANSIENT)
+
+
+def _outbox(system: System, front: str) -> Ref[OutboxMessage]:
+    kind: type[Actor[Any]] = Outbox if front == "telegram" else Terminal
+    return system.ref(f"/service/outbox/{front}", kind)
+
+
+def _outbox_of(system: System, place: Place) -> Ref[OutboxMessage]:
+    return _outbox(system, place.front)
+
+
+def _conversation(system: System, slug: str) -> Ref[Wake]:
+    return system.ref(f"{POOL}/{slug}/conversation", Conversation)
+
+
+def _new_session(slug: str) -> str:
+    return f"{slug}-{secrets.token_hex(4)}"

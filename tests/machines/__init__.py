@@ -1,0 +1,1 @@
+"""Hypothesis state machines: long random lives of the pure parts and of the mailbox."""
