@@ -163,37 +163,53 @@ def _parts(
         demo=demo,
         console=ConsoleParts(lines=Lines(0), name=_user(), banner=banner) if console else None,
         finished=trio.Event(),
+        interrupt=[],
     )
 
 
 async def _serve(parts: Parts) -> int:
-    # Before the tree, so that no KeyboardInterrupt lands in an actor.
+    failure: Exception | None = None
+    # Before the tree, so that no KeyboardInterrupt lands in an actor, and a start that hangs can be ended too.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         try:
-            async with open_system(partial(_plant, parts), name="dispatchd") as system, trio.open_nursery() as nursery:
-                nursery.start_soon(_heed, signals, parts, system)
-                await parts.finished.wait()
-                _set_last_deadline()
-                nursery.cancel_scope.cancel()
-        except (StartFailed, IntensityExceeded) as error:
-            return _complain(redact(str(error)), 2 if isinstance(error, StartFailed) else 1)
-    return 0
+            async with trio.open_nursery() as nursery:
+                nursery.start_soon(_heed, signals, parts)
+                nursery.start_soon(_end_when_finished, parts.finished, nursery.cancel_scope)
+                async with open_system(partial(_plant, parts), name="dispatchd") as system:
+                    await system.wait_over()
+        except* (StartFailed, IntensityExceeded) as group:
+            failure = group.exceptions[0]
+    if failure is None:
+        return 0
+    return _complain(redact(str(failure)), 2 if isinstance(failure, StartFailed) else 1)
+
+
+async def _end_when_finished(finished: trio.Event, service: trio.CancelScope) -> None:
+    await finished.wait()
+    _set_last_deadline()
+    service.cancel()
 
 
 def _plant(parts: Parts, system: System) -> Supervisor:
     system.telemetry.listeners.append(_note)
+    parts.interrupt.append(partial(_interrupt, system))
     return tree(parts, system)
 
 
-async def _heed(signals: AsyncIterator[int], parts: Parts, system: System) -> None:
+def _interrupt(system: System) -> bool:
+    """Tell the console of a Ctrl-C; False if there is none that could stop a turn."""
+    try:
+        system.ref("/service/console/reader", Console).tell_nowait(Interrupted())
+    except ActorError:
+        return False
+    return True
+
+
+async def _heed(signals: AsyncIterator[int], parts: Parts) -> None:
     """Turn signals into what people mean by them."""
     async for number in signals:
-        if number == signal.SIGINT and parts.console is not None:
-            try:
-                system.ref("/service/console/reader", Console).tell_nowait(Interrupted())
-                continue
-            except ActorError:
-                pass  # no console that could stop a turn: then it is the service that is meant
+        if number == signal.SIGINT and parts.console is not None and any(tell() for tell in parts.interrupt):
+            continue
         parts.finished.set()
 
 

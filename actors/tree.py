@@ -6,6 +6,7 @@ the rest goes on.
 """
 
 import secrets
+from collections.abc import Callable
 from functools import partial
 from typing import Any
 
@@ -53,13 +54,18 @@ class ConsoleParts(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
-    """What the service is made of. `finished` is set by a front end that wants the service to end."""
+    """What the service is made of.
+
+    `finished` is set by a front end that wants the service to end. `interrupt`: who is asked, in order, to take a Ctrl-C
+    before it ends the service; filled when the tree is made.
+    """
 
     settings: Settings
     plan: AgentPlan
     demo: DemoServer | None
     console: ConsoleParts | None
     finished: trio.Event
+    interrupt: list[Callable[[], bool]]
 
 
 def tree(parts: Parts, system: System) -> Supervisor:

@@ -101,7 +101,7 @@ class Screen:
     def _begin(self, turn: str | None) -> None:
         self._turn = turn
         self._messages = [""]
-        self._tools_shown = 0
+        self._seen: tuple[str, ...] = ()
 
     def _say(self, text: str) -> list[Piece]:
         text = harmless(text)
@@ -111,10 +111,15 @@ class Screen:
         return [Piece(text)]
 
     def _tools(self, tools: tuple[str, ...]) -> list[Piece]:
-        if len(tools) < self._tools_shown:  # the turn was begun again
-            self._tools_shown = 0
-        fresh, self._tools_shown = tools[self._tools_shown :], len(tools)
-        return [piece for tool in fresh for piece in self.notice("⚙ " + " ".join(tool.split()))]
+        """The lines that are new. The oldest may have gone from a long list, and a line may have got a word more."""
+        known = next(
+            len(self._seen) - gone
+            for gone in range(len(self._seen) + 1)
+            if len(tools) >= len(self._seen) - gone
+            and all(new.startswith(old) for new, old in zip(tools, self._seen[gone:], strict=False))
+        )
+        self._seen = tools
+        return [piece for tool in tools[known:] for piece in self.notice("⚙ " + " ".join(tool.split()))]
 
     def _rest(self, delivery: Delivery) -> str | None:
         """What is missing of an answer whose beginning is on the screen; None if its beginning is not.

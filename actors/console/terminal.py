@@ -145,10 +145,11 @@ class Terminal(Actor[OutboxMessage | Notice]):
             except OSError as error:
                 if aside:
                     continue
-                if error.errno not in _GONE:
-                    log.error("stdout cannot be written (%s), so the console ends: give it another", error.strerror)
                 self._closed = True
                 self._finished.set()
+                if error.errno not in _GONE:
+                    why = f"stdout cannot be written ({error.strerror}), so the service ends; all is kept for later"
+                    await self._write(self._screen.notice(why, dim=False)[-1:])
                 return False
         return True
 

@@ -47,15 +47,15 @@ Lines = Callable[[], list[str]]
 
 
 def test_a_line_has_time_level_actor_and_text(lines: Lines) -> None:
-    token = log.actor_path.set("/service/store")
+    token = current_path.set("/service/store")
     logging.getLogger("actors.store").info("opened %s", "state.db")
-    log.actor_path.reset(token)
+    current_path.reset(token)
     assert [without_time(line) for line in lines()] == ["INFO     /service/store opened state.db"]
 
 
 async def test_each_task_has_its_own_path(lines: Lines) -> None:
     async def actor(path: str) -> None:
-        log.actor_path.set(path)
+        current_path.set(path)
         await trio.lowlevel.checkpoint()
         logging.getLogger("x").warning("here")
 

@@ -180,8 +180,10 @@ async def test_a_flooded_receiver_lets_others_run() -> None:
                 turns.append("other")
                 await trio.lowlevel.checkpoint()
 
-    runs = "".join(turn[0] for turn in turns[: turns.index("other") + 1 + 19 * (BUDGET_MESSAGES + 1)])
-    assert max(len(run) for run in runs.split("o")) <= BUDGET_MESSAGES + 1
+    between = "".join(turn[0] for turn in turns).strip("f").split("o")
+    assert len(between) == 21
+    # Two budgets, because trio runs the tasks that are ready in either order.
+    assert max(len(flood) for flood in between) <= 2 * BUDGET_MESSAGES
 
 
 @pytest.mark.parametrize("seed", range(5))

@@ -111,7 +111,7 @@ async def test_a_stop_does_not_wait_for_a_reader_that_stalls() -> None:
     assert rows.states == {1: "sending"}
 
 
-async def test_a_reader_that_is_gone_ends_the_service_quietly(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_reader_that_is_gone_ends_the_service_quietly() -> None:
     rows = Rows()
     async with open_house(rows, with_console=False) as house:
         house.stdout.close()
@@ -122,12 +122,12 @@ async def test_a_reader_that_is_gone_ends_the_service_quietly(caplog: pytest.Log
         await house.terminal.tell(progress("more"))
         await wait_all_tasks_blocked()
         assert house.system.snapshot("/terminal").doing == "stdout is closed"
+        assert house.stderr.rest() == ""
     assert rows.heard[-1] == "Sending"
     assert rows.states == {1: "sending", 2: "waiting"}
-    assert caplog.text == ""
 
 
-async def test_a_full_disk_under_stdout_ends_it_with_a_word(caplog: pytest.LogCaptureFixture) -> None:
+async def test_a_full_disk_under_stdout_ends_it_with_a_word() -> None:
     full = os.open("/dev/full", os.O_WRONLY)
     rows = Rows()
     rows.deliver("one")
@@ -136,8 +136,8 @@ async def test_a_full_disk_under_stdout_ends_it_with_a_word(caplog: pytest.LogCa
         rows.deliver("two")
         await house.terminal.tell(Wake())
         await house.finished.wait()
+        assert "stdout cannot be written (No space left on device)" in await house.stderr.read("\n")
     os.close(full)
-    assert "stdout cannot be written (No space left on device)" in caplog.text
 
 
 def house_stdout(spec: ChildSpec[object]) -> int:

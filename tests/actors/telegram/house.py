@@ -1,11 +1,15 @@
-"""Telegram's two actors in a small house: the strict fake Bot API, the real store, a router that only takes notes."""
+"""Telegram's two actors in a small house: the strict fake Bot API, a store, and a router that only takes notes.
+
+The store keeps the real one's rows by the real one's records, but on trio's own thread: virtual time would run away
+while nothing but another thread moves.
+"""
 
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from functools import partial
-from pathlib import Path
-from typing import TypeVar
+from tempfile import TemporaryDirectory
+from typing import Any, TypeVar
 
 import apsw
 import pytest
@@ -29,7 +33,11 @@ from actors.messages import (
     Work,
 )
 from actors.settings import Secret, TelegramSettings
-from actors.store.store import Store
+from actors.store.errors import StoreError
+from actors.store.records import StoreRequest
+from actors.store.rooms import Setting
+from actors.store.schema import prepare
+from actors.store.transaction import commit
 from actors.telegram.gateway import Gateway
 from actors.telegram.outbox import Outbox
 from supervisor import (
@@ -39,6 +47,7 @@ from supervisor import (
     Mailbox,
     Node,
     Overflow,
+    Promise,
     Restart,
     Supervisor,
     System,
@@ -58,6 +67,24 @@ CUT_SHORT = pytest.mark.filterwarnings("ignore:Async generator 'httpx._content:R
 T = TypeVar("T")
 
 
+class Store(Actor[StoreRequest]):
+    """The store's records without its thread."""
+
+    mailbox = Mailbox(256, Overflow.WAIT)
+
+    def __init__(self, db: apsw.Connection) -> None:
+        self._db = db
+
+    async def receive(self, message: StoreRequest) -> Promise[Any]:
+        promise: Promise[Any] = self.later(message)
+        (reply,) = commit(self._db, Setting(time.time(), "/work", "abcd"), [message])
+        if isinstance(reply, StoreError):
+            promise.fail(reply)
+        else:
+            promise.set(reply)
+        return promise
+
+
 class Router(Actor[WakeRoom]):
     """Notes whom it is to wake."""
 
@@ -73,19 +100,19 @@ class Router(Actor[WakeRoom]):
 class House:
     """The fake, the tree, and what a test does with them."""
 
-    def __init__(self, fake: FakeTelegram, system: System, path: Path, settings: TelegramSettings) -> None:
+    def __init__(self, fake: FakeTelegram, system: System, db: apsw.Connection, settings: TelegramSettings) -> None:
         self.fake = fake
         self.system = system
         self.settings = settings
         self.woken: list[str] = []
         self.ready = trio.Event()
-        self._path = path
+        self._db = db
         self._keys = 0
 
     # --- the tree
 
     async def start_store(self) -> None:
-        await self.system.start_child("/", ChildSpec("store", partial(Store, self._path, Path("/work"))))
+        await self.system.start_child("/", ChildSpec("store", partial(Store, self._db)))
         await self.system.start_child("/", ChildSpec("router", partial(Router, self.woken)))
 
     async def start_outbox(self) -> None:
@@ -125,11 +152,7 @@ class House:
     # --- the store
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
-        db = apsw.Connection(str(self._path), flags=apsw.SQLITE_OPEN_READONLY)
-        try:
-            return db.execute(sql).fetchall()
-        finally:
-            db.close()
+        return self._db.execute(sql).fetchall()
 
     def deliveries(self) -> list[str]:
         """The state of each delivery, oldest first."""
@@ -192,7 +215,6 @@ class House:
 
 @asynccontextmanager
 async def house(
-    tmp_path: Path,
     *,
     limits: Limits = UNLIMITED,
     token: str = TOKEN,
@@ -202,17 +224,28 @@ async def house(
     gateway: bool = True,
 ) -> AsyncIterator[House]:
     """Ann may speak, alone and in one forum."""
-    async with FakeTelegram.serve(limits=limits) as fake:
+    async with FakeTelegram.serve(limits=limits) as fake, open_system(Supervisor()) as system:
         fake.world.chat(CHAT, title=ANN.name)
         fake.open_group(GROUP, "Forum", forum=True)
         settings = TelegramSettings(
             bot_token=Secret(token), allowed_user_ids=users, allowed_group_ids=groups, base_url=fake.base_url
         )
-        async with open_system(Supervisor()) as system:
-            house = House(fake, system, tmp_path / "state.db", settings)
+        with _database() as db:
+            house = House(fake, system, db, settings)
             await house.start_store()
             if outbox:
                 await house.start_outbox()
             if gateway:
                 await house.start_gateway()
             yield house
+
+
+@contextmanager
+def _database() -> Iterator[apsw.Connection]:
+    with TemporaryDirectory() as folder:
+        db = apsw.Connection(f"{folder}/state.db")
+        try:
+            prepare(db)
+            yield db
+        finally:
+            db.close()

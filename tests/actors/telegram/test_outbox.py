@@ -1,7 +1,6 @@
 """The outbox between the real store and the strict fake: what arrives, in which order, how often, and what does not."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import pytest
 import trio
@@ -24,8 +23,8 @@ async def done(here: House, count: int = 1) -> None:
     await here.until(lambda: [state in {"sent", "undeliverable"} for state in here.deliveries()] == [True] * count)
 
 
-async def test_an_answer_is_sent_once_as_a_reply_in_its_topic(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_an_answer_is_sent_once_as_a_reply_in_its_topic(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         thread = here.fake.open_topic(GROUP, "Backend")
         here.fake.say(GROUP, "build it", thread=thread)
         asked = here.fake.messages(GROUP, thread)[-1].id
@@ -38,8 +37,8 @@ async def test_an_answer_is_sent_once_as_a_reply_in_its_topic(loopback_clock: Mo
         assert len(here.fake.called("sendMessage")) == 1
 
 
-async def test_a_reply_to_what_was_deleted_is_sent_all_the_same(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_reply_to_what_was_deleted_is_sent_all_the_same(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         await here.answer("late", reply_to=999)
         await done(here)
         assert here.fake.said(CHAT) == ["late"]
@@ -48,17 +47,15 @@ async def test_a_reply_to_what_was_deleted_is_sent_all_the_same(loopback_clock: 
 @pytest.mark.parametrize(
     ("kind", "silent"), [(DeliveryKind.ANSWER, False), (DeliveryKind.REPORT, False), (DeliveryKind.NOTE, True)]
 )
-async def test_notes_are_silent_and_the_rest_rings(
-    loopback_clock: MockClock, tmp_path: Path, kind: DeliveryKind, silent: bool
-) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_notes_are_silent_and_the_rest_rings(loopback_clock: MockClock, kind: DeliveryKind, silent: bool) -> None:
+    async with house(gateway=False) as here:
         await here.answer("ding", kind=kind)
         await done(here)
         assert here.fake.called("sendMessage")[0].params["disable_notification"] is silent
 
 
-async def test_a_long_text_comes_in_parts_in_order_and_rings_once(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False, limits=Limits()) as here:
+async def test_a_long_text_comes_in_parts_in_order_and_rings_once(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         text = "\n\n".join(f"paragraph {number} " + "word " * 200 for number in range(19))
         await here.answer(text, "and more", reply_to=5)
         await done(here, 2)
@@ -81,9 +78,9 @@ async def test_a_long_text_comes_in_parts_in_order_and_rings_once(loopback_clock
     ],
 )
 async def test_what_may_have_arrived_is_sent_again_and_says_so(
-    loopback_clock: MockClock, tmp_path: Path, fault: Fault, said: list[str]
+    loopback_clock: MockClock, fault: Fault, said: list[str]
 ) -> None:
-    async with house(tmp_path, gateway=False) as here:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", fault)
         await here.answer("yes")
         await done(here)
@@ -92,8 +89,8 @@ async def test_what_may_have_arrived_is_sent_again_and_says_so(
         assert second.at - first.at >= 2
 
 
-async def test_formatting_moves_with_the_mark(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_formatting_moves_with_the_mark(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", Fault.DROP_BEFORE)
         await here.answer("so **bold**")
         await done(here)
@@ -104,29 +101,29 @@ async def test_formatting_moves_with_the_mark(loopback_clock: MockClock, tmp_pat
         assert units[start : start + length].decode("utf-16-le") == "bold"
 
 
-async def test_a_full_message_is_marked_by_one_before_it(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_full_message_is_marked_by_one_before_it(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", Fault.DROP_BEFORE)
         await here.answer("x" * 4096)
         await done(here)
         assert here.fake.said(CHAT) == [REPETITION, "x" * 4096]
 
 
-async def test_what_certainly_never_left_is_not_marked(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_what_certainly_never_left_is_not_marked(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         async with here.fake.refusing():
             await here.answer("hello")
             await here.until(lambda: "unreachable since" in here.doing(OUTBOX))
             assert "1 to send" in here.doing(OUTBOX)
-            await trio.sleep(3600)
+            await trio.sleep(600)
         await done(here)
         assert here.fake.said(CHAT) == ["hello"]
         assert here.doing(OUTBOX) == "nothing to send"
         assert here.node(OUTBOX).restarts == 0
 
 
-async def test_a_flood_wait_holds_up_its_chat_alone_and_is_obeyed(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_flood_wait_holds_up_its_chat_alone_and_is_obeyed(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", Fault.FLOOD, seconds=20)
         await here.answer("held up")
         await here.until(lambda: "flood wait" in here.doing(OUTBOX))
@@ -138,8 +135,8 @@ async def test_a_flood_wait_holds_up_its_chat_alone_and_is_obeyed(loopback_clock
         assert again.at - first.at >= 20
 
 
-async def test_chats_do_not_wait_for_each_other(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_chats_do_not_wait_for_each_other(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", Fault.SLOW, seconds=10)
         await here.answer("slow")
         await here.fake.wait_for(lambda: here.fake.said(CHAT))
@@ -149,9 +146,9 @@ async def test_chats_do_not_wait_for_each_other(loopback_clock: MockClock, tmp_p
 
 
 async def test_refused_formatting_makes_way_for_the_text_as_written(
-    loopback_clock: MockClock, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    loopback_clock: MockClock, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    async with house(tmp_path, gateway=False) as here:
+    async with house(gateway=False) as here:
         refuse_entities(here)
         await here.answer("so **bold** " + "_word_ " * 800)
         await done(here)
@@ -174,10 +171,8 @@ def refuse_entities(here: House) -> None:
 
 
 @pytest.mark.parametrize("gone", ["blocked", "topic", "chat"])
-async def test_what_can_never_arrive_ends_and_the_next_goes_on(
-    loopback_clock: MockClock, tmp_path: Path, gone: str
-) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_what_can_never_arrive_ends_and_the_next_goes_on(loopback_clock: MockClock, gone: str) -> None:
+    async with house(gateway=False) as here:
         place, words = PRIVATE, "blocked by the user"
         if gone == "blocked":
             here.fake.block(CHAT)
@@ -195,15 +190,15 @@ async def test_what_can_never_arrive_ends_and_the_next_goes_on(
         assert words in str(reason)
 
 
-async def test_nothing_to_show_ends_too(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_nothing_to_show_ends_too(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         await here.answer(" \n ", "x")
         await done(here, 2)
         assert here.deliveries() == ["undeliverable", "sent"]
 
 
-async def test_a_stop_waits_for_the_request_on_its_way(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_stop_waits_for_the_request_on_its_way(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", Fault.SLOW, seconds=2)
         await here.answer("almost there")
         await here.fake.wait_for(lambda: here.fake.said(CHAT))
@@ -213,10 +208,8 @@ async def test_a_stop_waits_for_the_request_on_its_way(loopback_clock: MockClock
         assert here.fake.said(CHAT) == ["almost there"]
 
 
-async def test_a_request_that_outlasts_the_grace_is_sent_again_and_says_so(
-    loopback_clock: MockClock, tmp_path: Path
-) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_request_that_outlasts_the_grace_is_sent_again_and_says_so(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", Fault.SLOW, seconds=15)
         await here.answer("yes")
         await here.fake.wait_for(lambda: here.fake.said(CHAT))
@@ -227,8 +220,8 @@ async def test_a_request_that_outlasts_the_grace_is_sent_again_and_says_so(
         assert here.fake.said(CHAT) == ["yes", f"{REPETITION}\nyes"]
 
 
-async def test_a_store_that_is_down_holds_up_and_loses_nothing(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_store_that_is_down_holds_up_and_loses_nothing(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", Fault.SLOW, seconds=5)
         await here.answer("one", "two")
         await here.fake.wait_for(lambda: here.fake.said(CHAT))
@@ -239,8 +232,8 @@ async def test_a_store_that_is_down_holds_up_and_loses_nothing(loopback_clock: M
         assert here.fake.said(CHAT) == ["one", "two"]
 
 
-async def test_a_wake_that_never_came_is_made_up_for(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False, outbox=False) as here:
+async def test_a_wake_that_never_came_is_made_up_for(loopback_clock: MockClock) -> None:
+    async with house(gateway=False, outbox=False) as here:
         slug = await here.begin()
         await here.start_outbox()
         await trio.sleep(5)
@@ -251,8 +244,8 @@ async def test_a_wake_that_never_came_is_made_up_for(loopback_clock: MockClock, 
         assert here.fake.said(CHAT) == ["unheard of"]
 
 
-async def test_a_wrong_token_fails_the_node_and_keeps_the_delivery(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False, token="4242:wrong") as here:
+async def test_a_wrong_token_fails_the_node_and_keeps_the_delivery(loopback_clock: MockClock) -> None:
+    async with house(gateway=False, token="4242:wrong") as here:
         slug = await here.begin()
         await here.end(slug, "later")
         await here.until(lambda: here.node("/outbox").state is State.FAILED)
@@ -263,8 +256,8 @@ async def test_a_wrong_token_fails_the_node_and_keeps_the_delivery(loopback_cloc
 # --- running turns ----------------------------------------------------------------------------------------------
 
 
-async def test_typing_begins_at_once_is_repeated_and_ends(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_typing_begins_at_once_is_repeated_and_ends(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         thread = here.fake.open_topic(GROUP, "Backend")
         place = Place("telegram", GROUP, thread)
         for _ in range(3):
@@ -278,15 +271,15 @@ async def test_typing_begins_at_once_is_repeated_and_ends(loopback_clock: MockCl
         assert all(3.9 <= later - earlier <= 4.5 for earlier, later in pairwise(times))
 
 
-async def test_a_turn_that_falls_silent_stops_typing(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_turn_that_falls_silent_stops_typing(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         await here.show("")
         await trio.sleep(60)
         assert len(here.fake.actions) == 4  # at 0, 4, 8 and 12 seconds
 
 
-async def test_a_private_chat_is_shown_drafts(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_private_chat_is_shown_drafts(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         slug = await here.begin()
         for text in ("The", "The answer", "The answer grows"):
             await here.show(text, tools=("bash: ls",))
@@ -302,8 +295,8 @@ async def test_a_private_chat_is_shown_drafts(loopback_clock: MockClock, tmp_pat
         assert here.fake.draft(CHAT) is None
 
 
-async def test_a_draft_outlives_a_long_tool(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_draft_outlives_a_long_tool(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         for _ in range(12):
             await here.show("thinking hard")
             await trio.sleep(5)
@@ -311,8 +304,8 @@ async def test_a_draft_outlives_a_long_tool(loopback_clock: MockClock, tmp_path:
         assert len(here.fake.called("sendMessageDraft")) == 3
 
 
-async def test_a_group_sees_one_silent_message_that_grows_and_goes(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False, limits=Limits()) as here:
+async def test_a_group_sees_one_silent_message_that_grows_and_goes(loopback_clock: MockClock) -> None:
+    async with house(gateway=False, limits=Limits()) as here:
         slug = await here.begin(FORUM)
         for number in range(40):
             await here.show("word " * number, FORUM)
@@ -329,8 +322,8 @@ async def test_a_group_sees_one_silent_message_that_grows_and_goes(loopback_cloc
         assert 429 not in {call.status for call in here.fake.calls}
 
 
-async def test_a_quick_answer_needs_no_preview_in_a_group(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_quick_answer_needs_no_preview_in_a_group(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         slug = await here.begin(FORUM)
         await here.show("qui", FORUM)
         await here.end_progress(FORUM)
@@ -339,8 +332,8 @@ async def test_a_quick_answer_needs_no_preview_in_a_group(loopback_clock: MockCl
         assert len(here.fake.called("sendMessage")) == 1
 
 
-async def test_a_preview_waits_for_its_final_before_it_goes(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_preview_waits_for_its_final_before_it_goes(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         slug = await here.begin(FORUM)
         await here.show("soon", FORUM)
         await here.fake.wait_for(lambda: here.fake.said(GROUP))
@@ -353,8 +346,8 @@ async def test_a_preview_waits_for_its_final_before_it_goes(loopback_clock: Mock
         await here.until(lambda: here.fake.said(GROUP) == ["final"])
 
 
-async def test_a_preview_that_a_crash_left_behind_is_swept_up(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_preview_that_a_crash_left_behind_is_swept_up(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         slug = await here.begin(FORUM)
         await here.show("half an ans", FORUM)
         await here.until(lambda: here.rows("SELECT * FROM previews"))
@@ -367,8 +360,8 @@ async def test_a_preview_that_a_crash_left_behind_is_swept_up(loopback_clock: Mo
         assert here.fake.said(GROUP) == []
 
 
-async def test_every_preview_of_a_resumed_turn_goes(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_every_preview_of_a_resumed_turn_goes(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         slug = await here.begin(FORUM)
         for text in ("before the crash", "after the crash"):
             await here.show(text, FORUM)
@@ -380,8 +373,8 @@ async def test_every_preview_of_a_resumed_turn_goes(loopback_clock: MockClock, t
         assert here.rows("SELECT * FROM previews") == []
 
 
-async def test_previews_that_fail_hurt_nobody(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_previews_that_fail_hurt_nobody(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessageDraft", Fault.FORBIDDEN)
         here.fake.set_fault("sendChatAction", Fault.DROP_BEFORE, times=2)
         here.fake.set_fault("editMessageText", Fault.SERVER_ERROR)
@@ -399,8 +392,8 @@ async def test_previews_that_fail_hurt_nobody(loopback_clock: MockClock, tmp_pat
         assert here.node(OUTBOX).restarts == 0
 
 
-async def test_a_flooded_preview_leaves_the_chat_alone(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_a_flooded_preview_leaves_the_chat_alone(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         here.fake.set_fault("sendMessageDraft", Fault.FLOOD, seconds=10)
         for number in range(6):
             await here.show(f"text {number}")
@@ -408,8 +401,8 @@ async def test_a_flooded_preview_leaves_the_chat_alone(loopback_clock: MockClock
         assert len(here.fake.called("sendMessageDraft")) == 1  # flooded for 10 s and then at rest for 30
 
 
-async def test_many_turns_are_shown_at_once(loopback_clock: MockClock, tmp_path: Path) -> None:
-    async with house(tmp_path, gateway=False) as here:
+async def test_many_turns_are_shown_at_once(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
         for number in range(300):
             await here.show("", turn=f"t{number}")
         await here.fake.wait_for(lambda: len(here.fake.actions) >= 256)
