@@ -249,7 +249,7 @@ async def live(life: Life, system: "System", announce: Callable[[], None]) -> tu
     timeout = life.cell.spec.start_timeout
     life.scope.deadline = trio.current_time() + timeout
     end, reason = await _contain(life.scope, partial(_run, life, Context(life, system), announce))
-    if end is None and reason is None and not life.killed:
+    if end is None and reason is None and not (life.killed or life.cell.stopping):
         reason = StartTimeout(life.cell.path, timeout)
     if reason is not None:
         end = End.FAILED

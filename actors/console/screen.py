@@ -40,6 +40,7 @@ class Piece(NamedTuple):
 class Screen:
     """One person's view of one room: each text once, each tool once, every message from the start of a line.
 
+    White space before a text is not shown, because it is no part of every form in which the text comes.
     `dim`: whether asides may be dimmed; without it no escape sequence is ever made.
     """
 
@@ -80,7 +81,7 @@ class Screen:
         if rest is None:
             pieces += self.close()
             pieces += self._say(f"{REPEATED}\n" if delivery.doubtful else "")
-            rest = delivery.text
+            rest = delivery.text.lstrip()
         pieces += self._say(rest)
         pieces += self.close()
         if delivery.kind is DeliveryKind.ANSWER and delivery.turn is not None:

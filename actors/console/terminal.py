@@ -118,9 +118,9 @@ class Terminal(Actor[OutboxMessage | Notice]):
             self._forget_retry = self.context.send_after(_RETRY, Wake()).cancel
 
     async def _bring(self, delivery: Delivery) -> bool:
+        """Whether it was shown. If this is cut off in between, the row says `sending` and the next start doubts it."""
         self._debt = Unsent(id=delivery.id)
         await self._store.ask(Sending(ids=(delivery.id,)), timeout=_ASK)
-        self._debt = None  # from here until it is shown, nobody knows: if this is cut off, the next start doubts it
         if not await self._write(self._screen.delivery(delivery)):
             return False
         self._debt = Sent(id=delivery.id, part=delivery.part, message_id=None, last=True)

@@ -56,7 +56,10 @@ ROOM = Room(
 
 @dataclass
 class Rows:
-    """What the store holds, and what it heard. `fail`: the numbers (from 0) of the requests it cannot do."""
+    """What the store holds, and what it heard.
+
+    `fail`: whether this request, the `number`th from 0, gets an error for a reply; `too_late`: after it was done.
+    """
 
     deliveries: list[Delivery] = field(default_factory=list)
     states: dict[int, str] = field(default_factory=dict)
@@ -66,6 +69,7 @@ class Rows:
     heard: list[str] = field(default_factory=list)
     mistakes: list[str] = field(default_factory=list)
     fail: Callable[[Asked, int], bool] = lambda _request, _number: False
+    too_late: bool = False
     hung: bool = False
     doubted: bool = False
     count: int = 0
@@ -101,10 +105,16 @@ class Rows:
         return delivery
 
     def handle(self, request: Asked) -> object:
-        """Do it, or raise Unavailable, or note a mistake."""
-        number, self.count = self.count, self.count + 1
-        if self.fail(request, number):
+        """Do it, or raise Unavailable, or both."""
+        fails = self.fail(request, self.count)
+        self.count += 1
+        reply = None if fails and not self.too_late else self.do(request)
+        if fails:
             raise Unavailable("the disk is full")
+        return reply
+
+    def do(self, request: Asked) -> object:
+        """Do it, and note what is a mistake."""
         if not isinstance(request, Unfinished):
             self.hear(type(request).__name__)
         match request:

@@ -78,14 +78,15 @@ async def test_what_was_cut_off_says_that_it_may_be_a_repetition() -> None:
         assert await house.stdout.read("one\n") == f"{REPEATED}\none\n"
 
 
+@pytest.mark.parametrize("too_late", [False, True])
 @pytest.mark.parametrize("number", range(5))
 async def test_a_store_that_fails_once_costs_neither_an_answer_nor_a_repetition(
-    number: int, autojump_clock: trio.testing.MockClock
+    number: int, too_late: bool, autojump_clock: trio.testing.MockClock
 ) -> None:
     def once(request: Asked, count: int) -> bool:
         return count == number
 
-    rows = Rows(fail=once)
+    rows = Rows(fail=once, too_late=too_late)
     rows.deliver("one")
     rows.deliver("two")
     async with open_house(rows, with_console=False) as house:

@@ -60,6 +60,8 @@ GROUP = -100500
 PRIVATE = Place("telegram", CHAT)
 FORUM = Place("telegram", GROUP)
 CAPACITY = 2
+OUTBOX = "/outbox/telegram"
+GATEWAY = "/front/telegram"
 
 CUT_SHORT = pytest.mark.filterwarnings("ignore:Async generator 'httpx._content:ResourceWarning")
 """httpx leaves the generator of a request's body to the garbage collector when the request is cut short."""
@@ -125,7 +127,7 @@ class House:
             self.settings,
             store=self.system.ref("/store", Store),
             router=self.system.ref("/router", Router),
-            outbox=self.system.ref("/outbox/telegram", Outbox),
+            outbox=self.system.ref(OUTBOX, Outbox),
             capacity=CAPACITY,
             ready=self.ready,
         )
@@ -157,6 +159,10 @@ class House:
     def deliveries(self) -> list[str]:
         """The state of each delivery, oldest first."""
         return [str(state) for (state,) in self.rows("SELECT state FROM deliveries ORDER BY id")]
+
+    async def done(self, count: int = 1) -> None:
+        """Waits until there are that many deliveries and all have come to their end."""
+        await self.until(lambda: [state in {"sent", "undeliverable"} for state in self.deliveries()] == [True] * count)
 
     async def work(self, slug: str) -> Work:
         return await self.system.ref("/store", Store).ask(Pull(slug=slug), timeout=5)
@@ -203,14 +209,14 @@ class House:
     # --- the outbox
 
     async def wake(self) -> None:
-        await self.system.ref("/outbox/telegram", Outbox).tell(Wake())
+        await self.system.ref(OUTBOX, Outbox).tell(Wake())
 
     async def show(self, text: str, place: Place = PRIVATE, *, turn: str = "t1", tools: tuple[str, ...] = ()) -> None:
         picture = ShowProgress(place=place, turn=turn, text=text, tools=tools, since=time.time())
-        await self.system.ref("/outbox/telegram", Outbox).tell(picture)
+        await self.system.ref(OUTBOX, Outbox).tell(picture)
 
     async def end_progress(self, place: Place = PRIVATE, *, turn: str = "t1") -> None:
-        await self.system.ref("/outbox/telegram", Outbox).tell(EndProgress(place=place, turn=turn))
+        await self.system.ref(OUTBOX, Outbox).tell(EndProgress(place=place, turn=turn))
 
 
 @asynccontextmanager
@@ -224,13 +230,13 @@ async def house(
     gateway: bool = True,
 ) -> AsyncIterator[House]:
     """Ann may speak, alone and in one forum."""
-    async with FakeTelegram.serve(limits=limits) as fake, open_system(Supervisor()) as system:
-        fake.world.chat(CHAT, title=ANN.name)
-        fake.open_group(GROUP, "Forum", forum=True)
-        settings = TelegramSettings(
-            bot_token=Secret(token), allowed_user_ids=users, allowed_group_ids=groups, base_url=fake.base_url
-        )
-        with _database() as db:
+    with _database() as db:
+        async with FakeTelegram.serve(limits=limits) as fake, open_system(Supervisor()) as system:
+            fake.world.chat(CHAT, title=ANN.name)
+            fake.open_group(GROUP, "Forum", forum=True)
+            settings = TelegramSettings(
+                bot_token=Secret(token), allowed_user_ids=users, allowed_group_ids=groups, base_url=fake.base_url
+            )
             house = House(fake, system, db, settings)
             await house.start_store()
             if outbox:

@@ -8,13 +8,11 @@ from trio.testing import MockClock
 
 from actors.telegram.gateway import UNSUPPORTED
 from supervisor import State
-from tests.actors.telegram.house import CHAT, CUT_SHORT, GROUP, house
+from tests.actors.telegram.house import CHAT, CUT_SHORT, GATEWAY, GROUP, house
 from tests.contracts.telegram_bot import client
 from tests.fakes.telegram import Fault, User
 
 pytestmark = CUT_SHORT
-
-GATEWAY = "/front/telegram"
 BOB = User(88, "Bob")
 
 

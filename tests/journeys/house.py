@@ -1,0 +1,148 @@
+"""Runs the real service as a process of its own, for the journeys: starts it, looks at its tree, kills it, starts it again.
+
+Everything it keeps lies in one temporary folder; whatever it started is ended with it.
+"""
+
+import json
+import os
+import signal
+import sys
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Self
+
+import trio
+
+from supervisor.control import client
+from tests.fakes.telegram import TOKEN, FakeTelegram
+
+DISPATCHD = Path(sys.prefix) / "bin/dispatchd"
+PATIENCE = 60.0
+"""Seconds for anything to happen that a loaded machine may be slow at."""
+
+
+class House:
+    """One service with its state folder; `process` changes with each start."""
+
+    def __init__(self, home: Path, environ: dict[str, str], nursery: trio.Nursery) -> None:
+        self.home = home
+        self.environ = environ
+        self.state = home / "state"
+        self.socket = home / "ctl.sock"
+        self.process: trio.Process
+        self._nursery = nursery
+
+    async def start(self, *arguments: str) -> Self:
+        """Start the service and wait until its tree stands."""
+        log = (self.home / "service.log").open("ab")
+        with log:
+            self.process = await trio.lowlevel.open_process(
+                [str(DISPATCHD), "run", *arguments], env=self.environ, stdout=log, stderr=log, start_new_session=True
+            )
+        await self.until(self._stands)
+        return self
+
+    def _stands(self) -> bool:
+        if self.process.returncode is not None:
+            raise AssertionError(f"the service ended at its start: {self.log()[-2000:]}")
+        return self.socket.exists() and any(node["path"] == "/service" for node in self.nodes())
+
+    async def kill(self) -> None:
+        """SIGKILL the service alone, as the kernel would."""
+        self.process.send_signal(signal.SIGKILL)
+        await self.process.wait()
+
+    async def stop(self) -> int:
+        """SIGTERM, and wait for the end; returns the exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        with trio.fail_after(PATIENCE):
+            return await self.process.wait()
+
+    # --- looking
+
+    def tree(self) -> dict[str, Any]:
+        """What `actorctl tree --json` prints; an empty one while nobody answers."""
+        try:
+            answer = client.call(str(self.socket), "tree", {}, timeout=5.0)
+        except Exception:  # noqa: BLE001 - a service that is being killed answers in many ways, and all mean: not now
+            return {"path": "", "children": []}
+        assert isinstance(answer, dict)
+        return answer
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """All nodes of the tree, from the root down."""
+        return list(_walk(self.tree()))
+
+    def node(self, path: str) -> dict[str, Any] | None:
+        """The node at `path`, if it is there."""
+        return next((node for node in self.nodes() if node["path"] == path), None)
+
+    def agents(self) -> dict[str, int]:
+        """The process id of each room's agent, by slug."""
+        return {
+            node["path"].split("/")[4]: node["pid"]
+            for node in self.nodes()
+            if node["path"].endswith("/agent") and node.get("pid")
+        }
+
+    def session_files(self, slug: str) -> list[Path]:
+        """pi's session files of a room."""
+        return sorted((self.state / "sessions" / slug).glob("*.jsonl"))
+
+    def log(self) -> str:
+        """What the service has logged."""
+        return (self.home / "service.log").read_text(errors="replace")
+
+    async def until(self, condition: Callable[[], Any]) -> Any:
+        """Wait until `condition` holds and return what it gave; it may block for a moment, so it runs in a thread."""
+        try:
+            with trio.fail_after(PATIENCE):
+                while not (found := await trio.to_thread.run_sync(condition)):
+                    await trio.sleep(0.02)
+                return found
+        except trio.TooSlowError:
+            raise AssertionError(f"it did not happen; the log: {self.log()[-3000:]}") from None
+
+
+@asynccontextmanager
+async def open_house(
+    home: Path, fake: FakeTelegram | None = None, *, people: tuple[int, ...] = (), groups: tuple[int, ...] = ()
+) -> AsyncIterator[House]:
+    """A house that is not started yet. With `fake`, these people may speak in private and in these groups."""
+    config = home / "config/dispatchd"
+    config.mkdir(parents=True)
+    environ = {
+        "HOME": str(home),
+        "PATH": os.environ["PATH"],
+        "LANG": "C.UTF-8",
+        "TMPDIR": str(home),
+        "XDG_CONFIG_HOME": str(home / "config"),
+        "THREADS_DIR": str(home / "state"),
+        "DISPATCHD_SOCKET": str(home / "ctl.sock"),
+        "LOG_LEVEL": "INFO",
+    }
+    if fake is not None:
+        environ["TELEGRAM_BOT_TOKEN"] = TOKEN
+        lines = [
+            "[telegram]",
+            f"base_url = {json.dumps(fake.base_url)}",
+            f"allowed_user_ids = {json.dumps(list(people))}",
+            f"allowed_group_ids = {json.dumps(list(groups))}",
+        ]
+        (config / "config.toml").write_text("\n".join(lines) + "\n")
+    async with trio.open_nursery() as nursery:
+        house = House(home, environ, nursery)
+        try:
+            yield house
+        finally:
+            if hasattr(house, "process") and house.process.returncode is None:
+                with trio.CancelScope(shield=True, deadline=trio.current_time() + 30):
+                    house.process.terminate()
+                    await house.process.wait()
+
+
+def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield node
+    for child in node.get("children", ()):
+        yield from _walk(child)

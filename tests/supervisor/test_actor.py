@@ -1,0 +1,572 @@
+"""The life of one incarnation: start, messages, helpers, timers, monitors, and the ways to end."""
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
+import pytest
+import trio
+import trio.testing
+from trio.testing import MockClock
+
+from supervisor import (
+    Actor,
+    ChildSpec,
+    Description,
+    Down,
+    DynamicSupervisor,
+    Intensity,
+    Mailbox,
+    Message,
+    Overflow,
+    Reply,
+    Request,
+    Restart,
+    Shutdown,
+    StartFailed,
+    StartTimeout,
+    State,
+    Supervisor,
+    current_path,
+)
+from supervisor.events import BecameZombie, ChildExited, ChildStarted, End
+from supervisor.testing import Act, Crash, Leave, Recorder, Script, Stick, WhoAreYou, open_test_system, scripted
+from supervisor.testing import Player as ScriptedPlayer
+
+
+class Do(Message):
+    """Call this with the actor."""
+
+    what: Callable[[Any], object]
+
+
+class Read(Request[list[Any]]):
+    """What it has noted."""
+
+
+class Worker(Actor[Do | Read | Down]):
+    """Does what it is told and notes what happens to it; `notes` is shared by all incarnations."""
+
+    mailbox = Mailbox(64, Overflow.WAIT)
+
+    def __init__(self, notes: list[Any], start: Callable[[Any], object] | None = None) -> None:
+        self.notes = notes
+        self._start = start
+
+    async def started(self) -> None:
+        if self._start is not None:
+            self._start(self)
+
+    async def receive(self, message: Do | Read | Down) -> Reply | None:
+        match message:
+            case Do(what=what):
+                what(self)
+            case Down():
+                self.notes.append(message)
+            case Read():
+                return message.reply(list(self.notes))
+        return None
+
+    async def stopping(self, reason: str) -> None:
+        self.notes.append(f"stopping {reason}")
+
+    async def helper(self, name: str, seconds: float = 1e6, error: BaseException | None = None) -> None:
+        """Notes its life; ends with `error` after a time."""
+        self.notes.append(f"{name} begins in {current_path.get()}")
+        try:
+            await trio.sleep(seconds)
+        finally:
+            self.notes.append(f"{name} ends")
+        if error is not None:
+            raise error
+
+
+def one(spec: ChildSpec[Any], **options: Any) -> Supervisor:
+    return Supervisor(spec, intensity=Intensity(10, 60.0), **options)
+
+
+def worker(notes: list[Any], start: Callable[[Any], object] | None = None, **options: Any) -> ChildSpec[Any]:
+    return ChildSpec("a", partial(Worker, notes, start), **options)
+
+
+# --- helpers
+
+
+async def test_helpers_begin_after_the_start_and_die_with_the_actor() -> None:
+    notes: list[Any] = []
+
+    def start(actor: Worker) -> None:
+        actor.context.start_soon(actor.helper, "h")
+        actor.notes.append("started")
+
+    async with open_test_system(one(worker(notes, start))):
+        await trio.testing.wait_all_tasks_blocked()
+        assert notes == ["started", "h begins in /a"]
+    assert notes[2:] == ["stopping shutdown", "h ends"]
+
+
+async def test_a_helper_can_begin_at_any_message(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+    async with open_test_system(one(worker(notes))) as system:
+        ref = system.ref("/a", Worker)
+        for name in ("h1", "h2"):
+            await ref.tell(Do(what=lambda actor, name=name: actor.context.start_soon(actor.helper, name, 1.0)))
+            await trio.testing.wait_all_tasks_blocked()
+        await trio.sleep(2)
+        begun = {"h1 begins in /a", "h2 begins in /a", "h1 ends", "h2 ends"}
+        assert set(await ref.ask(Read(), timeout=5)) == begun
+
+
+async def test_a_helper_that_fails_crashes_its_actor_with_its_own_error(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+
+    def start(actor: Worker) -> None:
+        actor.context.start_soon(actor.helper, "bystander")
+        if actor.context.incarnation == 1:
+            actor.context.start_soon(actor.helper, "bad", 1.0, ValueError("boom"))
+
+    async with open_test_system(one(worker(notes, start))) as system:
+        recorder = Recorder(system)
+        exited = await recorder.wait_for(ChildExited, "/a")
+        assert (exited.end, exited.reason) == (End.FAILED, "ValueError: boom")
+        assert "ExceptionGroup" not in exited.reason
+        assert notes.index("bystander ends") < notes.index("stopping failed")  # helpers are gone by then
+        await recorder.wait_for(ChildStarted, "/a")
+        assert system.snapshot("/a").incarnation == 2
+
+
+async def test_a_helper_can_stop_its_actor(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+
+    async def leave(actor: Worker) -> None:
+        await trio.sleep(1)
+        actor.context.stop()
+
+    def start(actor: Worker) -> None:
+        actor.context.start_soon(leave, actor)
+
+    async with open_test_system(one(worker(notes, start, restart=Restart.TRANSIENT))) as system:
+        exited = await Recorder(system).wait_for(ChildExited, "/a")
+        assert exited.end is End.NORMAL
+        assert notes == ["stopping normal"]
+
+
+async def test_a_helper_that_fails_during_the_stop_does_not_cut_it_short(autojump_clock: MockClock) -> None:
+    notes: list[str] = []
+
+    class Owner(Worker):
+        """Like an actor with a process: ending it makes its reader fail."""
+
+        async def started(self) -> None:
+            self.ended = trio.Event()
+            self.context.start_soon(self.read)
+
+        async def read(self) -> None:
+            await self.ended.wait()
+            raise EOFError
+
+        async def stopping(self, reason: str) -> None:
+            self.ended.set()
+            await trio.sleep(1)
+            notes.append(f"let go after {reason}")
+
+    async with open_test_system(one(ChildSpec("a", partial(Owner, [])))):
+        pass
+    assert notes == ["let go after shutdown"]
+
+
+# --- the ways to end
+
+
+async def test_stopping_runs_once_after_a_stop_a_crash_and_a_cancel(autojump_clock: MockClock) -> None:
+    script = Script()
+    async with open_test_system(one(scripted("a", script))) as system:
+        ref = system.ref("/a", ScriptedPlayer)
+        await ref.tell(Crash())
+        await Recorder(system).wait_for(ChildStarted)
+        await system.restart_child("/a")
+        await ref.tell(Stick())  # past its grace it will be cancelled
+        await trio.testing.wait_all_tasks_blocked()
+    endings = [line for line in script.log if line.startswith("stopping")]
+    assert endings == ["stopping a failed", "stopping a shutdown", "stopping a shutdown"]
+
+
+async def test_a_brutal_stop_runs_no_stopping_but_a_crash_does(autojump_clock: MockClock) -> None:
+    script = Script()
+    async with open_test_system(one(scripted("a", script, shutdown=Shutdown.BRUTAL))) as system:
+        await system.ref("/a", ScriptedPlayer).tell(Crash())
+        await Recorder(system).wait_for(ChildStarted)
+        begin = trio.current_time()
+        await system.ref("/a", ScriptedPlayer).tell(Stick())
+        await trio.testing.wait_all_tasks_blocked()
+    assert trio.current_time() == begin
+    assert script.log == ["start a", "stopping a failed", "stopped a", "start a"]
+
+
+async def test_a_stop_gives_the_message_in_hand_its_grace(autojump_clock: MockClock) -> None:
+    script = Script()
+    async with open_test_system(one(scripted("a", script, shutdown=5.0))) as system:
+        await system.ref("/a", ScriptedPlayer).tell(Stick(seconds=3))
+        await trio.testing.wait_all_tasks_blocked()
+        begin = trio.current_time()
+    assert trio.current_time() == pytest.approx(begin + 3)
+    assert not system.telemetry.dead_letters
+
+
+async def test_past_the_grace_the_message_in_hand_is_cancelled_and_kept(autojump_clock: MockClock) -> None:
+    script = Script(letting_go=0.5)
+    async with open_test_system(one(scripted("a", script, shutdown=5.0))) as system:
+        await system.ref("/a", ScriptedPlayer).tell(Stick())
+        await trio.testing.wait_all_tasks_blocked()
+        begin = trio.current_time()
+    assert trio.current_time() == pytest.approx(begin + 5.5)
+    assert script.log[-1] == "stopped a"
+    assert [letter.message for letter in system.telemetry.dead_letters] == ["Stick"]
+
+
+async def test_stopping_has_its_bounds_too(autojump_clock: MockClock) -> None:
+    script = Script(letting_go=100.0)
+    async with open_test_system(one(scripted("a", script, shutdown=5.0))) as system:
+        recorder = Recorder(system)
+        begin = trio.current_time()
+    assert trio.current_time() == pytest.approx(begin + 5)
+    assert not recorder.of(BecameZombie)
+    async with open_test_system(one(scripted("a", script, shutdown=5.0))) as system:
+        recorder = Recorder(system)
+        await system.ref("/a", ScriptedPlayer).tell(Stick())
+        await trio.testing.wait_all_tasks_blocked()
+        begin = trio.current_time()
+    assert trio.current_time() == pytest.approx(begin + 6)  # its last words
+    assert not recorder.of(BecameZombie)
+
+
+@pytest.mark.parametrize("after", ["crash", "stop"])
+async def test_an_error_in_stopping_is_told_and_hides_nothing(after: str) -> None:
+    class Clumsy(ScriptedPlayer):
+        async def stopping(self, reason: str) -> None:
+            raise OSError(f"cannot let go after {reason}")
+
+    spec = ChildSpec("a", partial(Clumsy, Script()), restart=Restart.TRANSIENT)
+    async with open_test_system(one(spec)) as system:
+        recorder = Recorder(system)
+        if after == "crash":
+            await system.ref("/a", Clumsy).tell(Crash(word="first"))
+        else:
+            await system.terminate_child("/a")
+        exited = await recorder.wait_for(ChildExited, "/a")
+    assert exited.end is End.FAILED
+    if after == "crash":
+        assert exited.reason == "first"
+        assert "cannot let go after failed" in exited.trace
+    else:
+        assert exited.reason == "OSError: cannot let go after shutdown"
+
+
+@pytest.mark.parametrize("error", [SystemExit(3), type("Halt", (BaseException,), {})("halt")])
+@pytest.mark.parametrize("where", ["factory", "receive"])
+async def test_no_exception_of_an_actor_reaches_its_siblings(where: str, error: BaseException) -> None:
+    def explode(_: object) -> None:
+        raise error
+
+    class Dud(Worker):
+        def __init__(self) -> None:
+            raise error
+
+    tree = Supervisor(scripted("sibling"), worker([]), ChildSpec("pool", DynamicSupervisor(max_children=1)))
+    async with open_test_system(tree) as system:
+        if where == "factory":
+            with pytest.raises(StartFailed) as caught:
+                await system.start_child("/pool", ChildSpec("dud", Dud))
+            assert caught.value.reason is error
+        else:
+            recorder = Recorder(system)
+            await system.ref("/a", Worker).tell(Do(what=explode))
+            await recorder.wait_for(ChildStarted, "/a")
+        assert system.snapshot("/sibling").incarnation == 1
+
+
+async def test_a_group_of_one_is_told_as_its_one() -> None:
+    def explode(_: object) -> None:
+        raise ExceptionGroup("outer", [ExceptionGroup("inner", [ValueError("boom")])])
+
+    async with open_test_system(one(worker([]))) as system:
+        recorder = Recorder(system)
+        await system.ref("/a", Worker).tell(Do(what=explode))
+        assert (await recorder.wait_for(ChildExited)).reason == "ValueError: boom"
+        await recorder.wait_for(ChildStarted)
+
+
+# --- the start
+
+
+async def test_a_start_takes_no_longer_than_its_timeout(autojump_clock: MockClock) -> None:
+    begin = trio.current_time()
+    script = Script(Act.HANG)
+    with pytest.raises(StartFailed) as caught:
+        async with open_test_system(one(scripted("a", script, start_timeout=7.0))):
+            pass
+    assert trio.current_time() == pytest.approx(begin + 7)
+    assert isinstance(caught.value.reason, StartTimeout)
+    assert caught.value.reason.timeout == 7.0
+    assert script.log == ["start a", "stopping a failed", "stopped a"]
+
+
+async def test_a_start_that_is_late_without_noticing_is_late_all_the_same(autojump_clock: MockClock) -> None:
+    closed: list[str] = []
+
+    class Stubborn(ScriptedPlayer):
+        async def started(self) -> None:
+            with trio.CancelScope(shield=True):
+                await trio.sleep(10)
+            self.context.start_soon(self.own)
+
+        async def own(self) -> None:
+            try:
+                await trio.sleep_forever()
+            finally:
+                closed.append("closed")
+
+    tree = one(ChildSpec("a", partial(Stubborn, Script()), start_timeout=7.0))
+    with pytest.raises(StartFailed) as caught:
+        async with open_test_system(tree):
+            pass
+    assert isinstance(caught.value.reason, StartTimeout)
+    assert closed == ["closed"]  # a helper that owns something gets to close it
+
+
+async def test_a_stop_during_the_start_lets_it_go_within_its_grace(autojump_clock: MockClock) -> None:
+    script = Script(Act.HANG, letting_go=4.0)
+    async with open_test_system(one(scripted("b"))) as system, trio.open_nursery() as nursery:
+        recorder = Recorder(system)
+
+        @nursery.start_soon
+        async def start() -> None:
+            with pytest.raises(Exception, match="terminated"):
+                await system.start_child("/", scripted("a", script, shutdown=5.0))
+
+        await trio.testing.wait_all_tasks_blocked()
+        begin = trio.current_time()
+        await system.terminate_child("/a")
+        assert trio.current_time() == pytest.approx(begin + 4)
+        assert not recorder.of(BecameZombie)
+    assert script.log == ["start a", "stopping a shutdown", "stopped a"]
+
+
+async def test_a_stop_before_the_first_step_of_a_start(autojump_clock: MockClock) -> None:
+    script = Script()
+    async with open_test_system(one(scripted("b"))) as system:
+        recorder = Recorder(system)
+        system._task.start_child(scripted("a", script), lambda _: None)
+        system._task.terminate_child("a", lambda _: None)
+        begin = trio.current_time()
+        await recorder.wait_for(ChildExited, "/a")
+        assert trio.current_time() == begin
+        await trio.testing.wait_all_tasks_blocked()
+        assert system.snapshot("/a").state is State.STOPPED
+
+
+# --- zombies
+
+
+async def test_a_zombie_does_not_hold_up_the_stop(autojump_clock: MockClock) -> None:
+    script = Script()
+    tree = Supervisor(scripted("first", script), scripted("zombie", shutdown=1.0))
+    async with trio.open_nursery() as nursery:
+
+        @nursery.start_soon
+        async def live() -> None:
+            async with open_test_system(tree) as system:
+                recorder = Recorder(system)
+                await system.ref("/zombie", ScriptedPlayer).tell(Stick(seconds=500, shielded=True))
+                await trio.testing.wait_all_tasks_blocked()
+                nursery.start_soon(watch, system, recorder)
+
+        async def watch(system: Any, recorder: Recorder) -> None:
+            begin = trio.current_time()
+            await system.wait_over()
+            assert trio.current_time() == pytest.approx(begin + 3)
+            assert recorder.story[-2:] == ["zombie /zombie", "down /first 1 shutdown"]
+            assert [letter.message for letter in system.telemetry.dead_letters] == ["Stick"]
+
+
+async def test_a_zombie_takes_nothing_from_its_successor(autojump_clock: MockClock) -> None:
+    async with open_test_system(one(scripted("a", shutdown=1.0))) as system:
+        ref = system.ref("/a", ScriptedPlayer)
+        recorder = Recorder(system)
+        await ref.tell(Stick(seconds=10, shielded=True))
+        await trio.testing.wait_all_tasks_blocked()
+        await system.restart_child("/a")
+        assert recorder.story == ["zombie /a", "up /a 2"]
+        await ref.tell(Stick(seconds=20))  # the successor is busy when the zombie comes back
+        await trio.testing.wait_all_tasks_blocked()
+        await ref.tell(Stick(seconds=0))
+        answers: list[int] = []
+
+        async with trio.open_nursery() as nursery:
+
+            @nursery.start_soon
+            async def ask() -> None:
+                answers.append(await ref.ask(WhoAreYou(), timeout=100))
+
+            await trio.sleep(12)
+            assert answers == []
+            assert system.snapshot("/a").state is State.RUNNING
+        assert answers == [2]
+
+
+async def test_a_zombie_that_ends_is_shown_as_stopped(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+    tree = Supervisor(scripted("z", shutdown=1.0), worker(notes))
+    async with open_test_system(tree) as system:
+        zombie = system.ref("/z", ScriptedPlayer)
+        await system.ref("/a", Worker).tell(Do(what=lambda actor: actor.context.monitor(zombie)))
+        await zombie.tell(Stick(seconds=10, shielded=True))
+        await trio.testing.wait_all_tasks_blocked()
+        await system.terminate_child("/z")
+        assert system.snapshot("/z").state is State.ZOMBIE
+        await trio.testing.wait_all_tasks_blocked()
+        assert notes == [Down(path="/z", incarnation=1, reason="shutdown", restarting=False)]
+        await trio.sleep(20)
+        assert system.snapshot("/z").state is State.STOPPED
+
+
+# --- messages over incarnations
+
+
+@pytest.mark.parametrize("keep", [True, False])
+async def test_what_waits_is_kept_or_discarded_as_the_mailbox_says(*, keep: bool, autojump_clock: MockClock) -> None:
+    class Kind(ScriptedPlayer):
+        mailbox = Mailbox(8, Overflow.WAIT, on_restart_keep=keep)
+
+    script = Script()
+    async with open_test_system(one(ChildSpec("a", partial(Kind, script)))) as system:
+        ref = system.ref("/a", Kind)
+        recorder = Recorder(system)
+        await ref.tell(Crash(word="first"))
+        await ref.tell(Crash(word="second"))
+        await recorder.wait_for(ChildStarted, count=2 if keep else 1)
+        await trio.testing.wait_all_tasks_blocked()
+        reasons = [letter.reason for letter in system.telemetry.dead_letters]
+    if keep:
+        assert reasons == ["the actor ended on it: first", "the actor ended on it: second"]
+    else:
+        assert reasons == ["the actor ended on it: first", "the actor restarted"]
+
+
+async def test_orders_for_one_incarnation_are_not_for_the_next(autojump_clock: MockClock) -> None:
+    class CrashesLate(ScriptedPlayer):
+        async def receive(self, message: Any) -> Reply | None:
+            if isinstance(message, Crash):
+                await trio.sleep(1)
+            return await super().receive(message)
+
+    async with open_test_system(one(ChildSpec("a", partial(CrashesLate, Script())))) as system:
+        ref = system.ref("/a", CrashesLate)
+        recorder = Recorder(system)
+        await ref.tell(Crash())
+        await trio.testing.wait_all_tasks_blocked()
+        await system.restart_child("/a")  # its order to stop is never seen: the actor crashes on the message in hand
+        assert await ref.ask(WhoAreYou(), timeout=5) == 2
+        await trio.sleep(100)
+        assert recorder.story == ["down /a 1 failed", "up /a 2"]
+
+
+async def test_timers_die_with_the_incarnation(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+
+    def start(actor: Worker) -> None:
+        number = actor.context.incarnation
+        actor.context.send_after(5.0, Do(what=lambda _: notes.append(f"timer of {number}")))
+
+    async with open_test_system(one(worker(notes, start))) as system:
+        await system.restart_child("/a")
+        await trio.sleep(10)
+        assert notes == ["stopping shutdown", "timer of 2"]
+
+
+async def test_a_timers_message_overtakes_and_can_be_cancelled(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+
+    def work(actor: Worker) -> None:
+        actor.context.send_after(1.0, Do(what=lambda _: notes.append("no"))).cancel()
+        actor.context.send_after(0.0, Do(what=lambda _: notes.append("yes")))
+
+    async with open_test_system(one(worker(notes))) as system:
+        await system.ref("/a", Worker).tell(Do(what=work))
+        await trio.sleep(10)
+        assert notes == ["yes"]
+
+
+# --- monitors
+
+
+async def test_a_monitor_hears_of_each_end_and_whether_it_comes_back(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+    tree = Supervisor(scripted("b", restart=Restart.TRANSIENT), worker(notes))
+    async with open_test_system(tree) as system:
+        other = system.ref("/b", ScriptedPlayer)
+        recorder = Recorder(system)
+        await system.ref("/a", Worker).tell(Do(what=lambda actor: actor.context.monitor(other)))
+        await other.tell(Crash(word="boom"))
+        await recorder.wait_for(ChildStarted, "/b")
+        await other.tell(Leave())
+        await recorder.wait_for(ChildExited, "/b", count=2)
+        await trio.testing.wait_all_tasks_blocked()
+        assert notes == [
+            Down(path="/b", incarnation=1, reason="boom", restarting=True),
+            Down(path="/b", incarnation=2, reason="normal", restarting=False),
+        ]
+        notes.clear()
+        await system.ref("/a", Worker).tell(Do(what=lambda actor: actor.context.demonitor(other)))
+        await system.restart_child("/b")
+        await system.terminate_child("/b")
+        await trio.testing.wait_all_tasks_blocked()
+        assert notes == []
+
+
+async def test_monitoring_nothing(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+    async with open_test_system(one(worker(notes))) as system:
+        nobody = system.ref("/nobody", Worker)
+        await system.ref("/a", Worker).tell(Do(what=lambda actor: actor.context.monitor(nobody)))
+        await trio.testing.wait_all_tasks_blocked()
+        assert notes == [Down(path="/nobody", incarnation=0, reason="noproc", restarting=False)]
+
+
+async def test_a_supervisor_that_gives_up_is_heard_of_and_so_are_its_children(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+    below = Supervisor(scripted("b"), intensity=Intensity(0, 5.0))
+    tree = Supervisor(worker(notes), ChildSpec("sup", below))
+    async with open_test_system(tree) as system:
+        recorder = Recorder(system)
+
+        def watch(actor: Worker) -> None:
+            actor.context.monitor("/sup")
+            actor.context.monitor("/sup/b")
+
+        await system.ref("/a", Worker).tell(Do(what=watch))
+        for number in (1, 2):  # the second time on new places at the same paths
+            await system.ref("/sup/b", ScriptedPlayer).tell(Crash(word="boom"))
+            await recorder.wait_for(ChildStarted, "/sup", count=number)
+        await trio.testing.wait_all_tasks_blocked()
+        downs = list(notes)
+    assert [(down.path, down.incarnation, down.restarting) for down in downs] == [
+        ("/sup/b", 1, False),  # not by its own supervisor
+        ("/sup", 1, True),
+        ("/sup/b", 1, False),
+        ("/sup", 2, True),
+    ]
+    assert "1 restarts within 5 s are too many" in downs[1].reason
+
+
+# --- what it says of itself
+
+
+async def test_what_an_actor_says_of_itself_is_shown() -> None:
+    class Sleeper(ScriptedPlayer):
+        def describe(self) -> Description:
+            return Description(doing="dreaming", pid=42, asleep=True)
+
+    async with open_test_system(one(ChildSpec("a", partial(Sleeper, Script())))) as system:
+        node = system.snapshot("/a")
+        assert (node.state, node.doing, node.pid) == (State.ASLEEP, "dreaming", 42)
