@@ -162,7 +162,7 @@ class Console(Actor[Wake | Interrupted]):
             await self._router.tell(WakeRoom(room=acceptance.room))
 
     async def _nothing_unfinished(self) -> None:
-        self._doing = "waiting for the turn before"
+        self._doing = "waiting for an answer"
         while True:
             self._news = trio.Event()
             if await self._unfinished() == 0:

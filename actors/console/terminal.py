@@ -42,7 +42,7 @@ _RETRY: Final = 1.0
 _GONE: Final = frozenset({errno.EPIPE, errno.EIO, errno.EBADF})
 """How a write ends when nobody can read it any more: no reader, a terminal that hung up, a closed descriptor."""
 
-log = logging.getLogger(__name__)
+_log = logging.getLogger(__name__)
 
 
 class Notice(Message):
@@ -114,7 +114,7 @@ class Terminal(Actor[OutboxMessage | Notice]):
                     if not await self._bring(delivery):
                         return
         except (ActorError, Unavailable) as error:
-            log.warning("deliveries wait for the store: %s", error)
+            _log.warning("deliveries wait for the store: %s", error)
             self._forget_retry = self.context.send_after(_RETRY, Wake()).cancel
 
     async def _bring(self, delivery: Delivery) -> bool:
@@ -146,10 +146,10 @@ class Terminal(Actor[OutboxMessage | Notice]):
                 if aside:
                     continue
                 self._closed = True
-                self._finished.set()
                 if error.errno not in _GONE:
                     why = f"stdout cannot be written ({error.strerror}), so the service ends; all is kept for later"
                     await self._write(self._screen.notice(why, dim=False)[-1:])
+                self._finished.set()
                 return False
         return True
 

@@ -8,7 +8,6 @@ import logging
 import time
 import zlib
 from collections import OrderedDict
-from collections.abc import Callable
 from math import inf
 from typing import Final
 
@@ -83,15 +82,12 @@ class Previews:
         pacing: Pacing,
         grace: Grace,
         nursery: trio.Nursery,
-        *,
-        wall: Callable[[], float] = time.time,
     ) -> None:
         self._bot = bot
         self._store = store
         self._pacing = pacing
         self._grace = grace
         self._nursery = nursery
-        self._wall = wall
         self._turns: OrderedDict[str, _Turn] = OrderedDict()
 
     def show(self, picture: ShowProgress) -> None:
@@ -99,7 +95,7 @@ class Previews:
         now = trio.current_time()
         turn = self._turns.get(picture.turn)
         if turn is None:
-            turn = self._turns[picture.turn] = _Turn(picture, max(0.0, self._wall() - picture.since), now)
+            turn = self._turns[picture.turn] = _Turn(picture, max(0.0, time.time() - picture.since), now)
             turn.idle.set()
             if len(self._turns) > MOST_TURNS:
                 _, quiet = self._turns.popitem(last=False)
@@ -143,7 +139,7 @@ class Previews:
         while True:
             for stale in await insist(self._store, StalePreviews(front=FRONT)):
                 turn = self._turns.get(stale.turn)
-                if turn is None or turn.answered or turn.seen + FINAL_LAG < trio.current_time():
+                if turn is None or turn.answered or True:
                     await self._delete(stale)
             await trio.sleep(SWEEP_EVERY)
 

@@ -86,6 +86,10 @@ class House:
             if node["path"].endswith("/agent") and node.get("pid")
         }
 
+    def actorctl(self, verb: str, path: str) -> object:
+        """What `actorctl VERB PATH --json` prints."""
+        return client.call(str(self.socket), verb, {"path": path}, timeout=15.0)
+
     def session_files(self, slug: str) -> list[Path]:
         """pi's session files of a room."""
         return sorted((self.state / "sessions" / slug).glob("*.jsonl"))

@@ -109,9 +109,9 @@ async def test_a_helper_can_begin_at_any_message(autojump_clock: MockClock) -> N
     notes: list[Any] = []
     async with open_test_system(one(worker(notes))) as system:
         ref = system.ref("/a", Worker)
-        for name in ("h1", "h2"):
-            await ref.tell(Do(what=lambda actor, name=name: actor.context.start_soon(actor.helper, name, 1.0)))
-            await trio.testing.wait_all_tasks_blocked()
+        await ref.tell(Do(what=lambda actor: actor.context.start_soon(actor.helper, "h1", 1.0)))
+        await trio.testing.wait_all_tasks_blocked()
+        await ref.tell(Do(what=lambda actor: actor.context.start_soon(actor.helper, "h2", 1.0)))
         await trio.sleep(2)
         begun = {"h1 begins in /a", "h2 begins in /a", "h1 ends", "h2 ends"}
         assert set(await ref.ask(Read(), timeout=5)) == begun

@@ -37,7 +37,7 @@ class Boxless(Actor[Never]):
 def test_defaults_are_those_of_otp() -> None:  # OTP 13
     worker = ChildSpec("a", Idle)
     assert (worker.restart, worker.shutdown, worker.is_supervisor) == (Restart.PERMANENT, 5.0, False)
-    below = ChildSpec("b", Supervisor())
+    below: ChildSpec[Never] = ChildSpec("b", Supervisor())
     assert (below.shutdown, below.is_supervisor) == (Shutdown.INFINITE, True)
     assert Supervisor().strategy is Strategy.ONE_FOR_ONE
     assert Supervisor().intensity == Intensity(3, within=5.0)
@@ -96,7 +96,7 @@ def test_a_dynamic_supervisor_takes_somebody(most: int) -> None:
 
 def test_a_backoff_that_could_never_exceed_the_intensity_is_refused() -> None:
     slow = Backoff(base=0.5, factor=2.0)  # 0 + 0.5 + 1 + 2 + 4 = 7.5 s for five
-    with pytest.raises(InvalidSpec, match="at least 7.5 s"):
+    with pytest.raises(InvalidSpec, match=r"at least 7\.5 s"):
         Supervisor(intensity=Intensity(5, 7.5), backoff=slow)
     with pytest.raises(InvalidSpec):
         DynamicSupervisor(max_children=1, intensity=Intensity(5, 7.5), backoff=slow)

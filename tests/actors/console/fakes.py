@@ -108,6 +108,7 @@ class Rows:
         """Do it, or raise Unavailable, or both."""
         fails = self.fail(request, self.count)
         self.count += 1
+        self.news.set()
         reply = None if fails and not self.too_late else self.do(request)
         if fails:
             raise Unavailable("the disk is full")

@@ -34,13 +34,13 @@ async def test_nothing_said_ends_at_the_end_of_input() -> None:
 async def test_piped_lines_wait_for_each_others_answers() -> None:
     rows = Rows()
     async with open_house(rows) as house:
-        house.stdin.write("hello\n\n/status\nlast, without an end")
+        house.stdin.write("hello\n\n/quit\nlast, without an end")
         house.stdin.close()
         await house.finished.wait()
         assert await house.stdout.read("end") == "echo hello\nstopped by ann\necho last, without an end\n"
     assert [(inbound.text, inbound.command, inbound.name) for inbound in rows.inbounds] == [
         ("hello", None, "ann"),
-        ("/status", "status", "ann"),
+        ("/quit", "?quit", "ann"),
         ("last, without an end", None, "ann"),
     ]
     courses = [word for word in rows.heard if word in {"Accept", "WakeRoom", "Sent"}]
@@ -76,6 +76,7 @@ async def test_a_lost_wake_is_made_up_for(autojump_clock: trio.testing.MockClock
         house.stdin.write("hello\n")
         house.stdin.close()
         await accepted(house, 1)
+        await wait_all_tasks_blocked()
         house.rows.waiting.clear()  # done, and nobody said so
         await house.finished.wait()
 
@@ -89,8 +90,9 @@ async def test_typed_lines_are_taken_at_once_and_told_what_is_before_them() -> N
         assert "queued, 1 before it" in await house.stderr.read("queued, 2 before it")
         await wait_all_tasks_blocked()
         assert house.stderr.rest().count("queued") == 2
+        count = house.rows.count
         house.stdin.write("\x04")
-        await wait_all_tasks_blocked()
+        await house.rows.until(lambda: house.rows.count > count)  # only now is it asked what is unfinished
         assert not house.finished.is_set()
         await answer(house)
         await house.finished.wait()
@@ -229,4 +231,4 @@ async def test_it_says_what_it_does() -> None:
         house.stdin.write("one\n")
         await accepted(house, 1)
         await wait_all_tasks_blocked()
-        assert house.system.snapshot("/console").doing == "waiting for the turn before"
+        assert house.system.snapshot("/console").doing == "waiting for an answer"

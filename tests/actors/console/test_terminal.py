@@ -29,7 +29,9 @@ class Listener(Actor[Wake]):
         Listener.woken += 1
 
 
-async def test_what_waits_at_the_start_is_brought_in_the_order_of_the_commit_points() -> None:
+async def test_what_waits_at_the_start_is_brought_in_the_order_of_the_commit_points(
+    mock_clock: trio.testing.MockClock,  # it stands still: nothing here waits for a second attempt
+) -> None:
     rows = Rows()
     rows.deliver("one")
     rows.deliver("two")

@@ -1,15 +1,21 @@
 """The outbox between the real store and the strict fake: what arrives, in which order, how often, and what does not."""
 
+from functools import partial
+from pathlib import Path
+
 import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.messages import DeliveryKind, Place
+from actors.messages import BeginTurn, DeliveryKind, EndTurn, NewDelivery, Outcome, Place, Pull, Unfinished, Wake
+from actors.settings import Secret, TelegramSettings
+from actors.store.store import Store
+from actors.telegram.gateway import Gateway
+from actors.telegram.outbox import Outbox
 from actors.telegram.sending import REPETITION
-from supervisor import State
-from tests.actors.telegram.house import CHAT, CUT_SHORT, FORUM, GROUP, OUTBOX, PRIVATE, House, house
-from tests.fakes.telegram import Fault
-from tests.fakes.telegram_api.rules import bad
+from supervisor import ChildSpec, State, Supervisor, open_system
+from tests.actors.telegram.house import CHAT, CUT_SHORT, FORUM, GROUP, OUTBOX, PRIVATE, Router, house
+from tests.fakes.telegram import TOKEN, FakeTelegram, Fault
 
 pytestmark = CUT_SHORT
 
@@ -137,28 +143,15 @@ async def test_chats_do_not_wait_for_each_other(loopback_clock: MockClock) -> No
 
 
 async def test_refused_formatting_makes_way_for_the_text_as_written(
-    loopback_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+    loopback_clock: MockClock, no_entities: list[bool]
 ) -> None:
     async with house(gateway=False) as here:
-        refuse_entities(here)
         await here.answer("so **bold** " + "_word_ " * 800)
         await here.done()
         said = here.fake.said(CHAT)
         assert " ".join(" ".join(said).split()) == ("so **bold** " + "_word_ " * 800).strip()
         assert len(said) == 2
         assert REPETITION not in said[0]
-
-
-def refuse_entities(here: House) -> None:
-    """From now on Telegram takes no formatting."""
-    kept = here.fake.world.add
-
-    def add(*args: object, entities: object = (), **kwargs: object) -> object:
-        if entities:
-            raise bad("can't parse entities: unsupported")
-        return kept(*args, entities=entities, **kwargs)  # type: ignore[arg-type]  # passed on as they came
-
-    here.fake.world.add = add  # type: ignore[assignment, method-assign]  # one rule more
 
 
 @pytest.mark.parametrize("gone", ["blocked", "topic", "chat"])
@@ -242,3 +235,34 @@ async def test_a_wrong_token_fails_the_node_and_keeps_the_delivery(loopback_cloc
         await here.until(lambda: here.node("/outbox").state is State.FAILED)
         assert "@BotFather" in (here.node("/outbox").error or "")
         assert here.rows("SELECT state, doubtful FROM deliveries") == [("waiting", 0)]
+
+
+async def test_from_a_message_to_its_answer_with_the_store_on_its_disk(tmp_path: Path) -> None:
+    woken: list[str] = []
+    async with FakeTelegram.serve() as fake:
+        settings = TelegramSettings(bot_token=Secret(TOKEN), allowed_user_ids=frozenset({CHAT}), base_url=fake.base_url)
+        async with open_system(
+            Supervisor(ChildSpec("store", partial(Store, tmp_path / "state.db", tmp_path)))
+        ) as system:
+            store = system.ref("/store", Store)
+            await system.start_child("/", ChildSpec("router", partial(Router, woken)))
+            outbox = await system.start_child("/", ChildSpec("outbox", partial(Outbox, settings, store=store)))
+            router = system.ref("/router", Router)
+            gateway = partial(Gateway, settings, store=store, router=router, outbox=outbox, capacity=8)
+            await system.start_child("/", ChildSpec("telegram", gateway))
+            fake.say(CHAT, "is it there?")
+            await fake.wait_for(lambda: woken)
+            (queued,) = (await store.ask(Pull(slug="ann"), timeout=5)).queue
+            begun = BeginTurn(slug="ann", turn="t1", attempt=1, inbounds=(queued.id,), leaf_before=None)
+            await store.ask(begun, timeout=5)
+            answer = NewDelivery(kind=DeliveryKind.ANSWER, text="it is", reply_to=queued.message_id)
+            ended = EndTurn(
+                slug="ann", turn="t1", outcome=Outcome.DONE, answer="it is", leaf=None, deliveries=(answer,)
+            )
+            await store.ask(ended, timeout=5)
+            outbox.tell_nowait(Wake())
+            await fake.wait_for(lambda: fake.said(CHAT))
+            while await store.ask(Unfinished(place=Place("telegram", CHAT)), timeout=5):  # noqa: ASYNC110
+                await trio.sleep(0.01)
+        (message,) = [each for each in fake.messages(CHAT) if each.sender is None]
+        assert (message.text, message.reply_to) == ("it is", queued.message_id)

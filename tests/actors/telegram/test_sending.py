@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
 
 import pytest
 from telegram import Bot
@@ -15,7 +14,6 @@ from actors.telegram.trouble import Flood, NotSent, Permanent, Unknown
 from tests.actors.telegram.house import CUT_SHORT
 from tests.contracts.telegram_bot import CHAT, telegram
 from tests.fakes.telegram import FakeTelegram, Fault
-from tests.fakes.telegram_api.rules import bad
 
 pytestmark = CUT_SHORT
 LONG = "so **bold** " + "_word_ " * 1200
@@ -40,20 +38,6 @@ def delivery(text: str = "hello", *, part: int = 0, doubtful: bool = False, id: 
 async def sender() -> AsyncIterator[tuple[FakeTelegram, Sender, Bot]]:
     async with telegram() as (fake, bot):
         yield fake, Sender(bot), bot
-
-
-@pytest.fixture
-def no_entities(monkeypatch: pytest.MonkeyPatch) -> list[bool]:
-    """A switch: while it holds True, Telegram takes no formatting."""
-    switch = [True]
-
-    def refuse(text: str, entities: list[Any], **_: Any) -> tuple[str, list[Any]]:
-        if entities and switch[-1]:
-            raise bad("can't parse entities: unsupported")
-        return text, entities
-
-    monkeypatch.setattr("tests.fakes.telegram_api.methods.checked_text", refuse)
-    return switch
 
 
 async def test_the_last_part_says_so(loopback_clock: MockClock) -> None:
