@@ -1,7 +1,8 @@
 """The shared tongue: every record and message that crosses from one folder to another.
 
-Folders meet only here. Pure data; times are Unix seconds (float, UTC), ids of rows are SQLite integers, texts are Markdown
-unless they say otherwise. Requests to the store are idempotent by the key they carry: callers repeat them freely.
+Folders meet only here. Pure data; times are Unix seconds (float, UTC), ids of rows are SQLite integers, texts are
+Markdown unless they say otherwise. Requests to the store are idempotent by the key they carry: callers repeat them
+freely.
 """
 
 from enum import StrEnum
@@ -26,8 +27,9 @@ class Place(msgspec.Struct, frozen=True):
 class Inbound(msgspec.Struct, frozen=True, kw_only=True):
     """One message from a person, as a front end hands it over.
 
-    `key`: unique for ever, such as `telegram:<bot id>:<update id>`. `command`: the word behind the slash when the text is
-    a command of ours (lower case, without `@bot`), else None. `title`: what the place is called, for the room's slug.
+    `key`: unique for ever, such as `telegram:<bot id>:<update id>`. `command`: the word behind the slash when the
+    text is a command of ours (lower case, without `@bot`), else None. `title`: what the place is called, for the
+    room's slug.
     """
 
     key: str
@@ -44,8 +46,8 @@ class Inbound(msgspec.Struct, frozen=True, kw_only=True):
 class Room(msgspec.Struct, frozen=True, kw_only=True):
     """A room as the store knows it.
 
-    `workspace`: absolute path of its folder. `session_id`: pi's session. `leaf`: id of the session's last entry when the
-    last turn ended; None while the session has no assistant message.
+    `workspace`: absolute path of its folder. `session_id`: pi's session. `leaf`: id of the session's last entry when
+    the last turn ended; None while the session has no assistant message.
     """
 
     slug: str
@@ -119,8 +121,9 @@ class NewDelivery(msgspec.Struct, frozen=True, kw_only=True):
 class Delivery(msgspec.Struct, frozen=True, kw_only=True):
     """A durable message to a person.
 
-    `part`: how many parts of it have arrived (a long text is sent in parts; 0 at first). `attempts`: sends begun for the
-    part that is next. `doubtful`: an earlier send of that part was cut off, so it may arrive a second time and must say so.
+    `part`: how many parts of it have arrived (a long text is sent in parts; 0 at first). `attempts`: sends begun for
+    the part that is next. `doubtful`: an earlier send of that part was cut off, so it may arrive a second time and
+    must say so.
     """
 
     id: int
@@ -195,8 +198,9 @@ class Pull(Request[Work]):
 class BeginTurn(Request[Turn]):
     """Commit 1b, before pi hears anything: the turn runs, attempt `attempt` (from 1), with these inbounds.
 
-    `turn` is chosen by the caller. A first attempt takes its inbounds out of the queue and notes where the session stands
-    (`leaf_before`); a later one only counts. `attempt` is set, not added, so a repeated request changes nothing.
+    `turn` is chosen by the caller. A first attempt takes its inbounds out of the queue and notes where the session
+    stands (`leaf_before`); a later one only counts. `attempt` is set, not added, so a repeated request changes
+    nothing.
     """
 
     slug: str
@@ -221,7 +225,10 @@ class EndTurn(Request[None]):
 
 
 class AnswerCommand(Request[None]):
-    """The command inbound `inbound` is done and its deliveries are queued. `new_session`: the room begins this session."""
+    """The command inbound `inbound` is done and its deliveries are queued.
+
+    `new_session`: the room begins this session.
+    """
 
     slug: str
     inbound: int
@@ -248,13 +255,16 @@ class ListRooms(Request[tuple[Room, ...]]):
 
 
 class Unfinished(Request[int]):
-    """How many things are still to do for a place: waiting inbounds, commands, an open turn, undelivered deliveries."""
+    """How many things are still to do for a place: waiting inbounds, commands, an open turn, undelivered deliveries.
+
+    While its room has given up, only the deliveries: the rest waits for the next message.
+    """
 
     place: Place
 
 
 class Doubt(Request[int]):
-    """An outbox starts: every delivery of `front` that says `sending` was cut off and becomes doubtful. Returns how many."""
+    """An outbox starts: what says `sending` was cut off and becomes doubtful. Returns how many deliveries."""
 
     front: str
 
@@ -273,7 +283,10 @@ class Sending(Request[None]):
 
 
 class Sent(Request[None]):
-    """Commit 3: part number `part` (from 0) of a delivery arrived, as the front end's message `message_id`; `last` of it or not."""
+    """Commit 3: a part arrived.
+
+    `part`: its number, from 0. `message_id`: what the front end calls it. `last`: whether the delivery is now complete.
+    """
 
     id: int
     part: int
@@ -487,8 +500,8 @@ class PromptRefused(Message):
 class TurnSettled(Message):
     """The run is over and the agent idle.
 
-    `stop_reason`: pi's for the last assistant message (`stop`, `length`, `error`, `aborted`); `error`: its message if it
-    failed; `leaf`: the session's last entry, None while it has no assistant message.
+    `stop_reason`: pi's for the last assistant message (`stop`, `length`, `error`, `aborted`); `error`: its message if
+    it failed; `leaf`: the session's last entry, None while it has no assistant message.
     """
 
     turn: str
@@ -507,7 +520,7 @@ AgentEvent = AgentReady | Recalled | TextGrew | ToolStarted | ToolEnded | AgentN
 
 
 class ShowProgress(Message):
-    """What a running turn looks like now (cumulative, repeated at least every 5 s; 15 s without it and the turn is over).
+    """What a running turn looks like now: cumulative, repeated at least every 5 s; after 15 s without it, it is over.
 
     `text`: the answer so far. `tools`: one short line per tool, oldest first. `since`: when the turn began.
     """

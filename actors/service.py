@@ -1,7 +1,8 @@
 """The entry point: `dispatchd run` and the verbs that need no running service.
 
-Reads the configuration, makes the parts, runs the tree until a signal or a front end ends it. Everything that can be wrong
-before the start is one sentence and exit code 2; a tree that gives up is exit code 1, and systemd starts us anew.
+Reads the configuration, makes the parts, runs the tree until a signal or a front end ends it. Everything that can be
+wrong before the start is one sentence and exit code 2; a tree that gives up is exit code 1, and systemd starts us
+anew.
 """
 
 import argparse
@@ -44,6 +45,7 @@ from supervisor import (
     DeadLetter,
     End,
     Event,
+    GaveUp,
     IntensityExceeded,
     StartFailed,
     Supervisor,
@@ -117,7 +119,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _provider(settings: Settings) -> tuple[DemoServer | None, Provider]:
-    """The provider as configured, or the embedded demo in its place; writes the files of the service's own pi folder."""
+    """The provider as configured, or the embedded demo in its place; writes what our own pi folder is to hold."""
     ours = settings.pi.agent_dir is None
     folder = settings.paths.agent_dir
     provider, demo = choose(settings.pi, logins=logins(folder, ours=ours)), None
@@ -218,6 +220,8 @@ def _note(event: Event) -> None:
     match event:
         case ChildExited(end=End.FAILED):
             _log.error("%s failed: %s", event.path, event.reason, extra={"trace": event.trace})
+        case GaveUp():
+            _log.error("%s gave up: %s", event.path, event.reason)
         case DeadLetter():
             _log.info("%s: a message was not handled: %s, %s", event.path, event.message, event.reason)
         case _:

@@ -1,8 +1,8 @@
 """The whole service on one page: parts → child specs. The only file that knows every actor.
 
-Pure but for the refs, which are addresses. Order is start order; the stop is its reverse: sinks before sources. What is
-risky (a network, a terminal) stands under a transient supervisor of its own: when that gives up, the node is `failed` and
-the rest goes on.
+Pure but for the refs, which are addresses. Order is start order; the stop is its reverse: sinks before sources. What
+is risky (a network, a terminal) stands under a transient supervisor of its own: when that gives up, the node is
+`failed` and the rest goes on.
 """
 
 import secrets
@@ -56,8 +56,8 @@ class ConsoleParts(msgspec.Struct, frozen=True, kw_only=True):
 class Parts(msgspec.Struct, frozen=True, kw_only=True):
     """What the service is made of.
 
-    `finished` is set by a front end that wants the service to end. `interrupt`: who is asked, in order, to take a Ctrl-C
-    before it ends the service; filled when the tree is made.
+    `finished` is set by a front end that wants the service to end. `interrupt`: who is asked, in order, to take a
+    Ctrl-C before it ends the service; filled when the tree is made.
     """
 
     settings: Settings

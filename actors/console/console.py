@@ -156,9 +156,9 @@ class Console(Actor[Wake | Interrupted]):
         return None
 
     async def _wake_for(self, acceptance: Acceptance) -> None:
-        if isinstance(acceptance, Refused) or acceptance.room is None:
+        if isinstance(acceptance, Refused):
             await self._terminal.tell(Wake())  # the refusal is a delivery
-        else:
+        if acceptance.room is not None:  # a refused line, too, makes a room that gave up try again
             await self._router.tell(WakeRoom(room=acceptance.room))
 
     async def _nothing_unfinished(self) -> None:

@@ -1,7 +1,7 @@
 """The embedded demo model as an actor: lends its server a place in the tree.
 
-Nobody speaks to it but pi, over HTTP on loopback. The listening socket outlives the actor, so the address in pi's files stays
-true and a request that comes while it restarts waits in the kernel.
+Nobody speaks to it but pi, over HTTP on loopback. The listening socket outlives the actor, so the address in pi's files
+stays true and a request that comes while it restarts waits in the kernel.
 """
 
 from typing import Never

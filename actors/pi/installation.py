@@ -1,7 +1,7 @@
 """Where pi, its Node and our extension are on this machine, and how a room's agent is started with them.
 
-`locate` is asked once by the entry point; `AgentPlan.spec` is pure. pi and Node are installed by our own set-up, under the
-same prefix as Python's packages; nothing on PATH is used.
+`locate` is asked once by the entry point; `AgentPlan.spec` is pure. pi and Node are installed by our own set-up, under
+the same prefix as Python's packages; nothing on PATH is used.
 """
 
 import importlib.util
@@ -92,4 +92,5 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
             env=environment(self.environ, extra=extra),
             secrets=self.provider.secrets,
             needs=(str(installation.cli), str(installation.extension)),
+            claim=str(self.session_dir(room) / "pi.pid"),
         )

@@ -13,12 +13,15 @@ from signal import SIGKILL, SIGTERM, Signals
 import msgspec
 import trio
 
+from actors.pi import claim
 from actors.pi.errors import LaunchFailed, ProcessGone, ProcessStuck
 from actors.settings import Secret
 
 CHUNK = 64 * 1024
 STDERR_TAIL = 8 * 1024
 _PIPE_CHUNKS = 16  # more than a pipe holds, so that a stray grandchild that goes on writing cannot keep us
+CLAIM_PATIENCE = 5.0
+"""Seconds to wait for the process that still uses what is claimed; one whose host was killed needs some 40 ms."""
 _KILL_GRACE = 1.0  # seconds to die of SIGKILL, however short the grace
 
 
@@ -26,7 +29,8 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What to start, as plain data.
 
     `argv`: the program by absolute path, and its arguments. `cwd`: an absolute path. `env`: the whole environment but
-    for `secrets`, which join it in the child only. `needs`: absolute paths that must exist, such as a script.
+    for `secrets`, which join it in the child only. `needs`: absolute paths that must exist, such as a script. `claim`: a
+    file beside what only one process at a time may use, in which the one that does is noted.
     """
 
     argv: tuple[str, ...]
@@ -34,6 +38,7 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     env: dict[str, str]
     secrets: dict[str, Secret] = {}
     needs: tuple[str, ...] = ()
+    claim: str | None = None
 
 
 class Exited(msgspec.Struct, frozen=True):
@@ -59,6 +64,8 @@ async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0)
     for path in (spec.cwd, spec.argv[0], *spec.needs):
         if not await trio.Path(path).exists():
             raise LaunchFailed(path, "there is no such file or folder; run `make` or correct the configuration")
+    if spec.claim is not None:
+        await _wait_for_claim(spec.claim)
     secrets = {name: secret.reveal() for name, secret in spec.secrets.items()}
     try:
         process = await trio.lowlevel.open_process(
@@ -71,10 +78,26 @@ async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0)
             start_new_session=True,
         )
     except OSError as error:
-        raise LaunchFailed(spec.argv[0], f"{error.strerror or error}") from error
+        # A working directory that may not be entered is named by the error, too.
+        raise LaunchFailed(str(error.filename or spec.argv[0]), f"{error.strerror or error}") from error
     proc = Proc(process, grace)
     nursery.start_soon(proc._attend)
+    if spec.claim is not None:
+        try:
+            await claim.take(spec.claim, proc.pid)
+        except OSError as error:
+            await proc.stop(grace)
+            raise LaunchFailed(spec.claim, f"it cannot be written ({error.strerror})") from error
     return proc
+
+
+async def _wait_for_claim(note: str) -> None:
+    try:
+        holder = await claim.wait_until_free(note, CLAIM_PATIENCE)
+    except OSError as error:
+        raise LaunchFailed(note, f"it cannot be read ({error.strerror})") from error
+    if holder is not None:
+        raise LaunchFailed(note, f"process {holder} still works there; end it")
 
 
 class Proc:

@@ -13,8 +13,8 @@ from typing import NamedTuple, Self
 import apsw
 import trio
 
+from actors.messages import StoreRequest
 from actors.store.errors import StoreCorrupt, StoreError, StoreUnopened
-from actors.store.records import StoreRequest
 from actors.store.rooms import Setting
 from actors.store.schema import prepare
 from actors.store.transaction import CORRUPT, UNAVAILABLE, commit

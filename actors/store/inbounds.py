@@ -36,6 +36,7 @@ def accept(db: apsw.Connection, setting: Setting, request: Accept) -> Acceptance
         slug, state = seen
         return Duplicate(room=None if state == "refused" else room(db, slug))
     home = room_at(db, inbound.place) or make_room(db, setting, inbound.place, inbound.title)
+    db.execute("UPDATE rooms SET failed_at = NULL WHERE slug = ?", (home.slug,))  # even a refused message tries again
     waiting: int = db.execute(
         "SELECT count(*) FROM inbound WHERE state = 'queued' AND room = ? AND command IS NULL", (home.slug,)
     ).get

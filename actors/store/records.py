@@ -23,6 +23,7 @@ from actors.messages import (
     Sending,
     Sent,
     StalePreviews,
+    StoreRequest,
     Undeliverable,
     Unfinished,
     UnfinishedRooms,
@@ -43,29 +44,6 @@ from actors.store.deliveries import (
 from actors.store.inbounds import accept, answer_command
 from actors.store.rooms import Setting, get_room, list_rooms, unfinished_rooms
 from actors.store.turns import begin_turn, end_turn, fail_room, pull, unfinished
-
-StoreRequest = (
-    Accept
-    | AnswerCommand
-    | BeginTurn
-    | Doubt
-    | Doubted
-    | Due
-    | EndTurn
-    | FailRoom
-    | GetRoom
-    | ListRooms
-    | PreviewGone
-    | PreviewShown
-    | Pull
-    | Sending
-    | Sent
-    | StalePreviews
-    | Undeliverable
-    | Unfinished
-    | UnfinishedRooms
-    | Unsent
-)
 
 
 def apply(db: apsw.Connection, setting: Setting, request: StoreRequest) -> object:

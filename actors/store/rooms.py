@@ -48,6 +48,11 @@ def room_at(db: apsw.Connection, place: Place) -> Room | None:
     return None if row is None else _room(row)
 
 
+def has_failed(db: apsw.Connection, slug: str) -> bool:
+    """Whether the room gave up and nothing has been tried since."""
+    return bool(db.execute("SELECT failed_at IS NOT NULL FROM rooms WHERE slug = ?", (slug,)).get)
+
+
 def make_room(db: apsw.Connection, setting: Setting, place: Place, title: str) -> Room:
     """A new room with a name, a workspace and a session of its own."""
     slug = slug_for(place, title, taken={each for (each,) in db.execute("SELECT slug FROM rooms")})

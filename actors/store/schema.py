@@ -24,6 +24,7 @@ CREATE TABLE rooms (
     workspace  TEXT NOT NULL,
     session_id TEXT NOT NULL UNIQUE,
     leaf       TEXT,
+    failed_at  REAL,
     created_at REAL NOT NULL,
     updated_at REAL NOT NULL
 ) STRICT, WITHOUT ROWID;

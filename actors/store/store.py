@@ -6,8 +6,8 @@ Asked by everyone who must not lose something; asks nobody. A request is answere
 from pathlib import Path
 from typing import Any
 
+from actors.messages import StoreRequest
 from actors.store.database import Database, Job
-from actors.store.records import StoreRequest
 from supervisor import Actor, Mailbox, Overflow, Promise
 
 

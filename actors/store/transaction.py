@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 import apsw
 
+from actors.messages import StoreRequest
 from actors.store.errors import Conflict, StoreCorrupt, StoreError, StoreUnavailable, UnknownRoom
-from actors.store.records import StoreRequest, apply
+from actors.store.records import apply
 from actors.store.rooms import Setting
 
 UNAVAILABLE = (apsw.FullError, apsw.ReadOnlyError, apsw.BusyError, apsw.IOError, apsw.CantOpenError)

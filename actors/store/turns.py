@@ -22,7 +22,7 @@ from actors.messages import (
 from actors.store.deliveries import open_deliveries, queue_delivery
 from actors.store.errors import Conflict
 from actors.store.inbounds import taken_by, waiting_in
-from actors.store.rooms import room, room_at
+from actors.store.rooms import has_failed, room, room_at
 from actors.store.texts import storable
 
 
@@ -41,6 +41,7 @@ def pull(db: apsw.Connection, request: Pull) -> Work:
 def begin_turn(db: apsw.Connection, now: float, request: BeginTurn) -> Turn:
     """Commit 1b. Of a turn that is known only the attempt changes, and never goes back."""
     home = room(db, request.slug)
+    db.execute("UPDATE rooms SET failed_at = NULL WHERE slug = ?", (home.slug,))
     if not _is_known(db, home, request):
         _begin(db, now, home, request)
     elif _has_ended(db, request.turn):
@@ -78,19 +79,23 @@ def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
 
 
 def fail_room(db: apsw.Connection, now: float, request: FailRoom) -> None:
-    """Tells the room's people; its open turn is left as it stands."""
+    """Tells the room's people; its open turn is left as it stands, and nobody is working on it until the next try."""
     home = room(db, request.slug)
     turn = _open_turn(db, home.slug)
     report = NewDelivery(kind=DeliveryKind.REPORT, text=request.text)
     key = f"failed:{home.slug}:{request.key}"
     queue_delivery(db, now, home.place, report, turn=None if turn is None else turn.id, key=key)
+    db.execute("UPDATE rooms SET failed_at = ? WHERE slug = ?", (now, home.slug))
 
 
 def unfinished(db: apsw.Connection, request: Unfinished) -> int:
-    """How much a place still waits for; the inbounds of an open turn count as that turn."""
+    """How much a place still waits for; the inbounds of an open turn count as that turn.
+
+    A room that gave up works on nothing: what it has left counts again from the next message on.
+    """
     undelivered = open_deliveries(db, request.place)
     home = room_at(db, request.place)
-    if home is None:
+    if home is None or has_failed(db, home.slug):
         return undelivered
     return undelivered + len(waiting_in(db, home.slug)) + (_open_turn(db, home.slug) is not None)
 

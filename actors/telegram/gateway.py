@@ -16,7 +16,7 @@ from telegram import Bot, ReplyParameters, Update
 from telegram.error import TelegramError
 
 from actors.asking import insist
-from actors.messages import Accept, Accepted, Duplicate, Inbound, OutboxMessage, Place, StoreRequest, Wake, WakeRoom
+from actors.messages import Accept, Inbound, OutboxMessage, Place, StoreRequest, Wake, WakeRoom
 from actors.messages import Refused as QueueFull
 from actors.settings import TelegramSettings
 from actors.telegram.access import Gate
@@ -151,14 +151,10 @@ class Gateway(Actor[Never]):
     async def _accept(self, inbound: Inbound) -> None:
         reply = await insist(self._store, Accept(inbound=inbound, capacity=self._capacity))
         try:
-            match reply:
-                case Accepted(room=room):
-                    await self._router.tell(WakeRoom(room=room))
-                case Duplicate(room=room):
-                    if room is not None:
-                        await self._router.tell(WakeRoom(room=room))
-                case QueueFull():
-                    self._outbox.tell_nowait(Wake())
+            if isinstance(reply, QueueFull):
+                self._outbox.tell_nowait(Wake())
+            if reply.room is not None:  # a refused message, too, makes a room that gave up try again
+                await self._router.tell(WakeRoom(room=reply.room))
         except ActorError as error:
             # The rows are the truth: the router asks for what is unfinished when it starts, the outbox looks by itself.
             _log.warning("%s is accepted, but nobody could be woken for it: %s", inbound.key, error)

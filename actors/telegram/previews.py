@@ -139,7 +139,7 @@ class Previews:
         while True:
             for stale in await insist(self._store, StalePreviews(front=FRONT)):
                 turn = self._turns.get(stale.turn)
-                if turn is None or turn.answered or True:
+                if turn is None or turn.answered or turn.seen + FINAL_LAG < trio.current_time():
                     await self._delete(stale)
             await trio.sleep(SWEEP_EVERY)
 

@@ -20,9 +20,9 @@ from actors.messages import (
     Place,
     Pull,
     Room,
+    StoreRequest,
     Work,
 )
-from actors.store.records import StoreRequest
 from actors.store.rooms import Setting
 from actors.store.schema import prepare
 from actors.store.transaction import commit

@@ -14,10 +14,9 @@ import pytest
 import trio
 import trio.testing
 
-from actors.messages import Accept, Accepted, GetRoom, Inbound, ListRooms, Place
+from actors.messages import Accept, Accepted, GetRoom, Inbound, ListRooms, Place, StoreRequest
 from actors.store.database import BATCH, Database, Job
 from actors.store.errors import StoreCorrupt, StoreTooNew, StoreUnavailable, StoreUnopened, UnknownRoom
-from actors.store.records import StoreRequest
 from actors.store.rooms import Setting
 from actors.store.transaction import commit
 from supervisor import Request

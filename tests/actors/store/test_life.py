@@ -54,6 +54,7 @@ class Life(RuleBasedStateMachine):
         self.parts = 0  # of the head that have arrived
         self.sending = self.doubtful = False
         self.failures = 0
+        self.failed = False
 
     def teardown(self) -> None:
         assert self.books.db.pragma("integrity_check") == "ok"
@@ -71,6 +72,7 @@ class Life(RuleBasedStateMachine):
         request = Accept(inbound=self.books.inbound(command=command), capacity=CAPACITY)
         self.accepts.append(request)
         reply = self.books.do(request)
+        self.failed = False
         if command is None and len(self.queue) == CAPACITY:
             assert isinstance(reply, Refused)
             self.undelivered.append("refused")
@@ -107,6 +109,7 @@ class Life(RuleBasedStateMachine):
         taken = tuple(self.taken)
         request = BeginTurn(slug="shop", turn=self.turn, attempt=self.attempt, inbounds=taken, leaf_before=None)
         assert self.books.twice(request) == self.books.work().turn
+        self.failed = False
 
     @precondition(lambda self: self.turn is not None)
     @rule(outcome=st.sampled_from(list(Outcome)), count=st.integers(0, 2))
@@ -136,6 +139,7 @@ class Life(RuleBasedStateMachine):
         self.failures += 1
         self.books.twice(FailRoom(slug="shop", key=str(self.failures), text="failed"))
         self.undelivered.append("failed")
+        self.failed = True
 
     @precondition(lambda self: self.undelivered and not self.sending)
     @rule()
@@ -203,8 +207,8 @@ class Life(RuleBasedStateMachine):
             kind = {"refused": "This message was not taken"}.get(self.undelivered[0], self.undelivered[0])
             assert due[0].text.startswith(kind)
             assert (due[0].part, due[0].doubtful) == (self.parts, self.doubtful)
-        todo = len(self.queue) + len(self.commands) + (self.turn is not None) + len(self.undelivered)
-        assert self.books.do(Unfinished(place=HERE)) == todo
+        todo = 0 if self.failed else len(self.queue) + len(self.commands) + (self.turn is not None)
+        assert self.books.do(Unfinished(place=HERE)) == todo + len(self.undelivered)
 
 
 TestLife = Life.TestCase

@@ -3,8 +3,7 @@
 from typing import get_args
 
 import actors.messages
-from actors.messages import Doubt, GetRoom, ListRooms, Unfinished, UnfinishedRooms
-from actors.store.records import StoreRequest
+from actors.messages import Doubt, GetRoom, ListRooms, StoreRequest, Unfinished, UnfinishedRooms
 from supervisor import Request
 from tests.actors.store.books import HERE, Books
 

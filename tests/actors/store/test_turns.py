@@ -160,6 +160,19 @@ def test_a_room_that_gave_up_is_reported_once_and_keeps_its_turn(books: Books) -
     assert books.db.execute("SELECT count(*) FROM deliveries").get == 2
 
 
+def test_a_room_that_gave_up_has_nothing_to_do_until_the_next_message_or_try(books: Books) -> None:
+    books.begin("t", one := books.say())
+    books.say()
+    books.do(FailRoom(slug="shop", key="k", text="This room stopped."))
+    assert books.do(Unfinished(place=HERE)) == 1  # the report
+    books.say()
+    assert books.do(Unfinished(place=HERE)) == 4
+    books.do(FailRoom(slug="shop", key="l", text="Again."))
+    assert books.do(Unfinished(place=HERE)) == 2
+    books.begin("t", one, attempt=2)
+    assert books.do(Unfinished(place=HERE)) == 5
+
+
 def test_unfinished_counts_waiting_running_and_undelivered(books: Books) -> None:
     assert books.do(Unfinished(place=HERE)) == 0
     one, two = books.say(), books.say()

@@ -1,0 +1,99 @@
+"""A pi process as something to talk with: commands that wait for their answer, and all else that pi says, in order.
+
+Joins process, framing and session for `live`; knows nothing of turns. One task listens, any number call. How pi ended
+is said once, by `listen`: a call that can have no answer any more waits to be cancelled by that.
+"""
+
+import logging
+from collections.abc import Awaitable, Callable
+from typing import Final, Never
+
+import trio
+
+from actors.pi import commands, outputs
+from actors.pi.errors import AgentEnded, AgentHung, ProcessGone
+from actors.pi.framing import LineFramer
+from actors.pi.outputs import Output, Responded
+from actors.pi.process import Proc
+from actors.pi.session import Session
+from actors.redaction import redact
+
+END_DEADLINE: Final = 5.0
+"""Seconds from the end of pi's input or output to the end of its process."""
+
+_log = logging.getLogger(__name__)
+
+
+class Link:
+    """Our side of the conversation with one process."""
+
+    def __init__(self, proc: Proc) -> None:
+        self.session = Session()
+        self._proc = proc
+        self._waiting: dict[str, _Waiter] = {}
+
+    async def listen(self, hear: Callable[[Output], Awaitable[None]]) -> Never:
+        """Read until the process ends; `hear` gets each output but answers and what could not be used.
+
+        While `hear` waits nothing is read, and pi waits too. Raises AgentEnded, or AgentHung if only its stdout ends.
+        """
+        framer = LineFramer()
+        while (chunk := await self._proc.read()) is not None:
+            for line in framer.feed(chunk):
+                for output in self.session.receive(line, now=trio.current_time()):
+                    match output:
+                        case Responded(id=command_id):
+                            if (waiter := self._waiting.get(command_id)) is not None:
+                                waiter.set(output)
+                        case outputs.Ignored(kind=kind, detail=detail):
+                            _log.warning("pi sent a record that was left out (%s): %s", kind, redact(detail))
+                        case _:
+                            await hear(output)
+        with trio.move_on_after(END_DEADLINE):
+            exited = await self._proc.wait()
+            raise AgentEnded(str(exited), redact(self._proc.stderr_tail()))
+        raise AgentHung("closed its output and did not end", END_DEADLINE)
+
+    async def call(self, command: commands.Command) -> Responded:
+        """Send a command and wait for its answer, however long. Raises TooManyPending, AgentHung."""
+        command_id, line = self.session.send(command)
+        waiter = self._waiting[command_id] = _Waiter()
+        try:
+            await self._write(line)
+            return await waiter.wait()
+        finally:
+            del self._waiting[command_id]
+            self.session.forget(command_id)
+
+    async def answer(self, answer: commands.Answer) -> None:
+        """Answer a dialog, if it is still open. Raises AgentHung."""
+        line = self.session.answer(answer)
+        if line is not None:
+            await self._write(line)
+
+    async def _write(self, line: bytes) -> None:
+        try:
+            await self._proc.write(line)
+        except ProcessGone:
+            with trio.move_on_after(END_DEADLINE) as scope:
+                await self._proc.wait()
+            if scope.cancelled_caught:
+                raise AgentHung("closed its input and did not end", END_DEADLINE) from None
+            await trio.sleep_forever()  # the listener reads what is left and then says how it ended
+
+
+class _Waiter:
+    """An answer that somebody waits for."""
+
+    def __init__(self) -> None:
+        self._come = trio.Event()
+        self._response: Responded | None = None
+
+    def set(self, response: Responded) -> None:
+        self._response = response
+        self._come.set()
+
+    async def wait(self) -> Responded:
+        await self._come.wait()
+        assert self._response is not None
+        return self._response
