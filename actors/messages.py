@@ -326,7 +326,7 @@ class PreviewGone(Request[None]):
 
 
 class StalePreviews(Request[tuple[Preview, ...]]):
-    """Previews of `front` whose turn has ended."""
+    """Previews of `front` whose turn has ended and has nothing more to deliver."""
 
     front: str
 

@@ -69,15 +69,16 @@ class Ref(Generic[M_in]):
     async def tell(self, message: M_in, /) -> None:
         """Hand over a message; waits (cancellably) only while the mailbox is full and its policy is WAIT.
 
-        Raises `MailboxFull` under REJECT, `ActorStopped` or `NoSuchActor` when nobody will handle it.
+        Raises `MailboxFull` under REJECT, `ActorStopped` or `NoSuchActor` when nobody will handle it, `AskCycle`.
         """
         box = self._box()
         if not box.put(message):
-            self._may_wait(box)
+            asker = self._asker() if box.spec.overflow is Overflow.WAIT else None
             try:
-                await box.wait_put(message)
-            except trio.BrokenResourceError:
-                raise ActorStopped(self.path) from None
+                await self._wait_put(box, message)
+            finally:
+                if asker is not None:
+                    asker.waits_for = None
 
     def tell_nowait(self, message: M_in, /, *, urgent: bool = False) -> None:
         """Hand over a message at once; `urgent` ones overtake all that waits.
@@ -95,20 +96,17 @@ class Ref(Generic[M_in]):
         `NoReply`, `AskCycle`, or what the actor failed the promise with.
         """
         box = self._box()
-        if _handling.get() is self._cell:
-            raise AskCycle(self.path, "an actor cannot wait for its own reply: it would wait for ever")
+        asker = self._asker()
         call = Call(request, self.path, self._registry.timers, timeout)  # type: ignore[arg-type]  # Asks is a Request
         try:
             if not box.put_whole(call):
-                self._may_wait(box)
                 with trio.move_on_after(timeout):
-                    try:
-                        await box.wait_put(call)
-                    except trio.BrokenResourceError:
-                        raise ActorStopped(self.path) from None
+                    await self._wait_put(box, call)
             return await call.wait()  # type: ignore[no-any-return]  # R, by Asks
         finally:
             call.abandon()
+            if asker is not None:
+                asker.waits_for = None
 
     def _box(self) -> Box:
         cell = self._cell
@@ -122,11 +120,28 @@ class Ref(Generic[M_in]):
             )
         return cell.box
 
-    def _may_wait(self, box: Box) -> None:
+    async def _wait_put(self, box: Box, message: object) -> None:
         if box.spec.overflow is not Overflow.WAIT:
             raise MailboxFull(self.path, box.spec.bound)
-        if _handling.get() is self._cell:
-            raise AskCycle(self.path, "an actor cannot wait for room in its own full mailbox")
+        try:
+            await box.wait_put(message)
+        except trio.BrokenResourceError:
+            raise ActorStopped(self.path) from None
+
+    def _asker(self) -> Cell | None:
+        """The actor whose handler runs here and now waits for this one; None in any other task.
+
+        It may not wait for itself, nor for one that waits for it: nobody would ever be served.
+        """
+        asker = _handling.get()
+        if asker is not None:
+            other = self._cell
+            while other is not None:
+                if other is asker:
+                    raise AskCycle(self.path, f"{asker.path} would wait for itself")
+                other = other.waits_for
+            asker.waits_for = self._cell
+        return asker
 
 
 class Context:

@@ -132,7 +132,7 @@ class Cell:
 
     __slots__ = (
         "box", "children", "error", "gone", "incarnation", "life", "listening", "path", "registry", "restarts",
-        "since", "spec", "state", "stopping",
+        "since", "spec", "state", "stopping", "waits_for",
     )  # fmt: skip
 
     def __init__(self, path: str, spec: ChildSpec[Any], registry: Registry) -> None:
@@ -150,6 +150,8 @@ class Cell:
         self.stopping = False
         """Whether its supervisor has told it to stop."""
         self.life: Life | None = None
+        self.waits_for: Cell | None = None
+        """The place that its handler waits for at this moment."""
         self.children: dict[str, Cell] = {}
         mailbox = mailbox_of(spec.factory)
         self.box: Box | None = Box(mailbox, self._pushed_out) if isinstance(mailbox, Mailbox) else None
@@ -172,6 +174,7 @@ class Cell:
     def end_life(self, reason: BaseException | None) -> None:
         """The incarnation has ended; orders that it did not see are not for the next one."""
         life, self.life = self.life, None
+        self.waits_for = None  # a zombie may wait on, but its successor does not
         if life is not None:
             life.end(reason)
         if self.box is not None:

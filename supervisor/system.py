@@ -138,7 +138,11 @@ class System:
     async def _run(self) -> None:
         # Shielded, so that whatever ends the block of `open_system` leads to an ordered stop, not to cancelled actors.
         with trio.CancelScope(shield=True):
-            await self._task.run()
+            try:
+                await self._task.run()
+            finally:  # also if the runtime itself fails: nobody may wait for ever
+                self._ready.set()
+                self._over.set()
 
     async def _stop(self) -> None:
         with trio.CancelScope(shield=True):

@@ -139,10 +139,12 @@ def preview_gone(db: apsw.Connection, request: PreviewGone) -> None:
 
 
 def stale_previews(db: apsw.Connection, request: StalePreviews) -> tuple[Preview, ...]:
-    """The previews of turns that have ended, oldest message first."""
+    """The previews of turns that have ended and whose answers have arrived, oldest message first."""
     rows = db.execute(
         "SELECT turn, front, chat, thread, message_id FROM previews JOIN turns ON turns.id = turn "
-        "WHERE front = ? AND outcome IS NOT NULL ORDER BY message_id",
+        "WHERE previews.front = ?1 AND outcome IS NOT NULL AND NOT EXISTS "
+        "(SELECT 1 FROM deliveries WHERE deliveries.turn = turns.id AND deliveries.ended_at IS NULL) "
+        "ORDER BY message_id",
         (request.front,),
     )
     return tuple(

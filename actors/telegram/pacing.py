@@ -34,7 +34,7 @@ class Window(NamedTuple):
 
 # Telegram counts when a request arrives, which is not when it left. Hence periods a little longer than the stated ones.
 BOT: Final = Window(30, 1.1, kept=(10, 3, 0))
-SHORT: Final = Window(3, 3.3, kept=(1, 0, 0))  # one a second on average; an answer of three parts arrives at once
+SHORT: Final = Window(5, 5.5, kept=(2, 1, 0))  # one a second on average; an answer of five parts arrives at once
 GROUP: Final = Window(20, 61.0, kept=(8, 3, 0))
 
 PREVIEW_SPACING_PRIVATE: Final = 1.5

@@ -41,8 +41,6 @@ REQUEST: Final = 5.0
 LAST_WAIT: Final = 2.0
 """Seconds that a final waits for the preview's last request, so as to come after it."""
 SWEEP_EVERY: Final = 60.0
-FINAL_LAG: Final = 120.0
-"""Seconds after a turn's last picture in which its final is still expected, and its preview kept."""
 
 _log = logging.getLogger(__name__)
 
@@ -138,9 +136,7 @@ class Previews:
         """Deletes, now and every minute, the previews that a crash or a lost connection left behind."""
         while True:
             for stale in await insist(self._store, StalePreviews(front=FRONT)):
-                turn = self._turns.get(stale.turn)
-                if turn is None or turn.answered or turn.seen + FINAL_LAG < trio.current_time():
-                    await self._delete(stale)
+                await self._delete(stale)
             await trio.sleep(SWEEP_EVERY)
 
     # --- one turn

@@ -31,6 +31,8 @@ from supervisor import (
     Supervisor,
     System,
 )
+from supervisor.calls import Call
+from supervisor.clock import Timers
 from supervisor.testing import open_test_system
 
 
@@ -232,6 +234,22 @@ async def test_a_request_whose_caller_gave_up_is_not_handled(autojump_clock: Moc
         assert h.handled == [Slow(seconds=10), Echo()]
 
 
+async def test_a_cancel_and_a_reply_at_the_same_moment() -> None:
+    timers = Timers()
+    calls: list[Call] = []
+
+    async def ask() -> None:
+        calls.append(Call(Echo(), "/a", timers, 60.0))
+        await calls[0].wait()
+
+    async with trio.open_nursery() as nursery:
+        nursery.start_soon(ask)
+        await trio.testing.wait_all_tasks_blocked()
+        nursery.cancel_scope.cancel()
+        calls[0].succeed("too late")  # must not wake a task that the cancel has woken already
+    assert timers.pending == 0
+
+
 async def test_a_handler_that_forgets_to_reply_fails_the_caller_at_once(autojump_clock: MockClock) -> None:
     async with house() as h:
         begin = trio.current_time()
@@ -321,6 +339,10 @@ async def test_an_ask_to_a_full_box_that_rejects(autojump_clock: MockClock) -> N
         with pytest.raises(MailboxFull):
             await h.ref.tell(Settle(value=0))
         assert h.pending == 0
+        await trio.sleep(5)
+        with pytest.raises(ActorCrashed) as caught:  # of the third message to itself: too many, but no cycle
+            await h.ref.ask(TellYourself(), timeout=60)
+        assert isinstance(caught.value.reason, MailboxFull)
 
 
 async def test_a_request_that_is_pushed_out_fails_at_once(autojump_clock: MockClock) -> None:
@@ -343,6 +365,30 @@ async def test_an_actor_may_not_wait_for_itself() -> None:
         with pytest.raises(ActorCrashed) as caught:
             await h.ref.ask(TellYourself(), timeout=60)
         assert isinstance(caught.value.reason, AskCycle)
+
+
+async def test_actors_may_not_wait_for_each_other(autojump_clock: MockClock) -> None:
+    class Passer(Answerer):
+        """Asks the next one in the ring."""
+
+        async def receive(self, message: Tongue) -> Reply | None:  # noqa: ARG002  # whatever it is
+            following = {"/a": "/b", "/b": "/c", "/c": "/a"}[self.context.path]
+            answer = await self.context.system.ref(following, Passer).ask(Echo(), timeout=60)
+            return Echo().reply(answer)
+
+    class Last(Passer):
+        async def receive(self, message: Tongue) -> Reply | None:
+            try:
+                return await super().receive(message)
+            except AskCycle as error:
+                return Echo().reply(str(error))
+
+    tree = Supervisor(*(ChildSpec(id, partial(kind, [])) for id, kind in (("a", Passer), ("b", Passer), ("c", Last))))
+    async with open_test_system(tree) as system:
+        begin = trio.current_time()
+        assert await system.ref("/a", Passer).ask(Echo(), timeout=60) == "/a: /c would wait for itself"
+        assert trio.current_time() == begin
+        assert [cell.waits_for for cell in system._registry.cells.values()] == [None] * 4
 
 
 async def test_nobody_there() -> None:

@@ -362,6 +362,13 @@ async def test_admin_calls_end_with_their_supervisor(autojump_clock: MockClock) 
         await trio.testing.wait_all_tasks_blocked()
 
 
+async def test_an_admin_call_that_meets_the_end_is_refused() -> None:
+    async with open_test_system(Supervisor()) as system:
+        system._task.stop()  # and behind it in the same queue:
+        with pytest.raises(AdminRefused, match="the supervisor ended"):
+            await system.start_child("/", scripted("late"))
+
+
 async def test_a_brutal_supervisor_takes_all_down_at_once(autojump_clock: MockClock) -> None:
     log: list[str] = []
     below = Supervisor(*(scripted(id, Script(log=log, letting_go=100.0)) for id in "xyz"))

@@ -1,6 +1,10 @@
 """`open_system`: what goes in comes out as it was, and the tree is always stopped in order."""
 
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
+from random import Random
+from typing import Any
 
 import pytest
 import trio
@@ -8,28 +12,37 @@ import trio.testing
 from trio.testing import MockClock
 
 from supervisor import (
+    ActorError,
     AdminRefused,
+    Backoff,
     ChildSpec,
     DynamicSupervisor,
     Intensity,
     IntensityExceeded,
     NoSuchActor,
     Ref,
+    Restart,
+    Shutdown,
     StartFailed,
     State,
+    Strategy,
     Supervisor,
     System,
     current_path,
+    open_system,
 )
-from supervisor.events import GaveUp
+from supervisor.events import Event, GaveUp
 from supervisor.testing import (
+    PATIENCE,
     Act,
     Crash,
+    Leave,
     Player,
     Probe,
     Recorder,
     Script,
     Scripted,
+    Stick,
     WhoAreYou,
     open_test_system,
     scripted,
@@ -119,6 +132,17 @@ async def test_a_first_start_that_fails_is_raised_and_the_rest_stopped(autojump_
     assert log[-1] == "stopped a"
 
 
+async def test_a_fault_in_the_runtime_ends_the_system_and_hangs_nowhere(autojump_clock: MockClock) -> None:
+    def broken(event: Event) -> None:
+        raise ZeroDivisionError(event)
+
+    with pytest.RaisesGroup(pytest.RaisesExc(ZeroDivisionError), flatten_subgroups=True):
+        async with open_system(pair([])) as system:
+            system.telemetry.listeners.append(broken)
+            await system.ref("/a", Player).tell(Crash())
+            await trio.sleep_forever()
+
+
 async def test_a_cancel_while_the_tree_starts(autojump_clock: MockClock) -> None:
     log: list[str] = []
     tree = Supervisor(scripted("a", Script(log=log)), scripted("b", Script(Act.HANG, log=log), start_timeout=1000.0))
@@ -194,3 +218,63 @@ async def test_refs_are_equal_by_address() -> None:
     async with open_test_system(Supervisor(ChildSpec("a", partial(Probe, [])))) as system:
         assert system.ref("/a", Probe) == system.ref("/a", Probe)
         assert len({system.ref("/a", Probe), system.ref("/a", Probe), system.ref("/b", Probe)}) == 2
+
+
+class Life:
+    """A random tree, and random things that happen to it."""
+
+    def __init__(self, seed: int) -> None:
+        self.random = Random(seed)
+        self.made = 0
+
+    def child(self, depth: int, *, sound: bool = True) -> ChildSpec[Any]:
+        """A leaf or a supervisor; a `sound` one starts, others may fail or hang a few times before."""
+        pick = self.random.choice
+        self.made += 1
+        if depth and self.random.random() < 0.5:
+            below: Supervisor | DynamicSupervisor = DynamicSupervisor(max_children=4)
+            if self.random.random() < 0.8:
+                children = [self.child(depth - 1) for _ in range(self.random.randint(1, 3))]
+                intensity = Intensity(self.random.randint(1, 4), 1000.0)
+                below = Supervisor(*children, strategy=pick(list(Strategy)), intensity=intensity)
+            graces: list[float | Shutdown] = [Shutdown.INFINITE, 2.0, Shutdown.BRUTAL]
+            return ChildSpec(f"s{self.made}", below, restart=pick(list(Restart)), shutdown=pick(graces))
+        later = [pick(list(Act)) for _ in range(self.random.randint(0, 3))]
+        script = Script(*[Act.OK][:sound], *later, Act.OK, letting_go=pick([0.0, 1.0, 7.0]))
+        graces = [Shutdown.BRUTAL, 1.0, 5.0]
+        return scripted(f"c{self.made}", script, restart=pick(list(Restart)), shutdown=pick(graces), start_timeout=3.0)
+
+    async def happen(self, system: System) -> None:
+        """One thing, to one place. What does not fit its state is refused, and that is all."""
+        path = self.random.choice(sorted(system._registry.cells))
+        stick = Stick(seconds=self.random.choice([0.5, 4.0, 20.0]), shielded=self.random.random() < 0.2)
+        ref = system.ref(path, Player)
+        things: list[Callable[[], Awaitable[object]]] = [
+            partial(ref.tell, self.random.choice((Crash(), Leave(), stick))),
+            partial(ref.ask, WhoAreYou(), timeout=3.0),
+            partial(system.terminate_child, path),
+            partial(system.restart_child, path),
+            partial(system.delete_child, path),
+            partial(system.start_child, path, self.child(1, sound=False)),
+        ]
+        with suppress(ActorError):
+            await self.random.choices(things, [4, 1, 1, 1, 1, 1])[0]()
+
+
+@pytest.mark.parametrize("seed", range(60))
+async def test_random_lives_end_well(seed: int, autojump_clock: MockClock) -> None:
+    life = Life(seed)
+    tree = Supervisor(*(life.child(2) for _ in range(3)), intensity=Intensity(1000, 5.0), backoff=Backoff(base=0))
+    with trio.fail_after(PATIENCE):
+        async with open_test_system(tree) as system:
+            async with trio.open_nursery() as nursery:
+                for _ in range(60):
+                    nursery.start_soon(life.happen, system)
+                    await trio.sleep(life.random.choice([0, 0, 0.01, 0.2, 3]))
+                if life.random.random() < 0.3:
+                    nursery.cancel_scope.cancel()
+            if life.random.random() < 0.5:  # else it is stopped in the middle of it all
+                await trio.sleep(300)
+                rest = {State.RUNNING, State.STOPPED, State.FAILED}
+                assert {cell.state for cell in system._registry.cells.values()} <= rest
+                assert system._registry.timers.pending == 0

@@ -171,13 +171,17 @@ def test_a_bad_id_among_good_ones_marks_none(books: Books) -> None:
     assert [each.attempts for each in books.due()] == [0]
 
 
-def test_previews_are_stale_when_their_turn_has_ended(books: Books) -> None:
+def test_previews_are_stale_when_their_turn_has_ended_and_its_answer_has_arrived(books: Books) -> None:
     room = books.begin("t", books.say())
     first, second = (Preview(turn="t", place=HERE, message_id=number) for number in (70, 71))
     books.twice(PreviewShown(preview=first))
     books.do(PreviewShown(preview=second))
     assert books.do(StalePreviews(front="telegram")) == ()
     books.end(room, "t", "a1")
+    assert books.do(StalePreviews(front="telegram")) == ()
+    (answer,) = books.due()
+    books.do(Sending(ids=(answer.id,)))
+    books.do(Sent(id=answer.id, part=0, message_id=72, last=True))
     assert books.do(StalePreviews(front="telegram")) == (first, second)
     assert books.do(StalePreviews(front="console")) == ()
     books.twice(PreviewGone(turn="t"))

@@ -12,7 +12,6 @@ from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
 import apsw
-import pytest
 import trio
 
 from actors.messages import (
@@ -28,13 +27,13 @@ from actors.messages import (
     Place,
     Pull,
     ShowProgress,
+    StoreRequest,
     Wake,
     WakeRoom,
     Work,
 )
 from actors.settings import Secret, TelegramSettings
 from actors.store.errors import StoreError
-from actors.store.records import StoreRequest
 from actors.store.rooms import Setting
 from actors.store.schema import prepare
 from actors.store.transaction import commit
@@ -62,9 +61,6 @@ FORUM = Place("telegram", GROUP)
 CAPACITY = 2
 OUTBOX = "/outbox/telegram"
 GATEWAY = "/front/telegram"
-
-CUT_SHORT = pytest.mark.filterwarnings("ignore:Async generator 'httpx._content:ResourceWarning")
-"""httpx leaves the generator of a request's body to the garbage collector when the request is cut short."""
 
 T = TypeVar("T")
 

@@ -9,10 +9,7 @@ from trio.testing import MockClock
 
 from actors.settings import Secret, TelegramSettings
 from actors.telegram.api import connect
-from tests.actors.telegram.house import CUT_SHORT
 from tests.fakes.telegram import ANN, TOKEN, FakeTelegram, Fault
-
-pytestmark = CUT_SHORT
 
 
 def settings(fake: FakeTelegram, token: str = TOKEN) -> TelegramSettings:

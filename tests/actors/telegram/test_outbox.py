@@ -14,10 +14,8 @@ from actors.telegram.gateway import Gateway
 from actors.telegram.outbox import Outbox
 from actors.telegram.sending import REPETITION
 from supervisor import ChildSpec, State, Supervisor, open_system
-from tests.actors.telegram.house import CHAT, CUT_SHORT, FORUM, GROUP, OUTBOX, PRIVATE, Router, house
+from tests.actors.telegram.house import CHAT, FORUM, GROUP, OUTBOX, PRIVATE, Router, house
 from tests.fakes.telegram import TOKEN, FakeTelegram, Fault
-
-pytestmark = CUT_SHORT
 
 
 async def test_an_answer_is_sent_once_as_a_reply_in_its_topic(loopback_clock: MockClock) -> None:

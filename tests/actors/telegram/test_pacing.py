@@ -31,13 +31,13 @@ def send_all(chat: int, kinds: list[Kind]) -> list[float]:
 @pytest.mark.parametrize(
     ("chat", "kinds", "times"),
     [
-        (PRIVATE_CHAT, [Kind.FINAL] * 7, [0, 0, 0, 3.3, 3.3, 3.3, 6.6]),
-        (PRIVATE_CHAT, [Kind.PREVIEW] * 4, [0, 1.5, 3.3, 4.8]),
+        (PRIVATE_CHAT, [Kind.FINAL] * 11, [0] * 5 + [5.5] * 5 + [11]),
+        (PRIVATE_CHAT, [Kind.PREVIEW] * 5, [0, 1.5, 3, 5.5, 7]),
         (PRIVATE_CHAT, [Kind.PREVIEW, Kind.PREVIEW, Kind.FINAL], [0, 1.5, 1.5]),
         (PRIVATE_CHAT, [Kind.FINAL, Kind.PREVIEW], [0, 1.5]),
         (GROUP_CHAT, [Kind.PREVIEW] * 4, [0, 3, 6, 9]),
         (GROUP_CHAT, [Kind.PREVIEW] * 13, [*range(0, 36, 3), 61]),
-        (GROUP_CHAT, [Kind.PREVIEW] * 12 + [Kind.FINAL] * 3, [*range(0, 36, 3), 33, 33.3, 36.3]),
+        (GROUP_CHAT, [Kind.PREVIEW] * 12 + [Kind.FINAL] * 3, [*range(0, 36, 3), 33, 33, 33]),
     ],
 )
 def test_a_chats_timetable(chat: int, kinds: list[Kind], times: list[float]) -> None:

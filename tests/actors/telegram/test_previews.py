@@ -7,10 +7,8 @@ import trio
 from trio.testing import MockClock
 
 from actors.messages import Place
-from tests.actors.telegram.house import CHAT, CUT_SHORT, FORUM, GROUP, OUTBOX, house
+from tests.actors.telegram.house import CHAT, FORUM, GROUP, OUTBOX, house
 from tests.fakes.telegram import Fault, Limits
-
-pytestmark = CUT_SHORT
 
 
 async def test_typing_begins_at_once_is_repeated_and_ends(loopback_clock: MockClock) -> None:
@@ -74,7 +72,7 @@ async def test_a_group_sees_one_silent_message_that_grows_and_goes(loopback_cloc
         await here.end_progress(FORUM)
         await here.end(slug, "The answer")
         await here.done()
-        await here.until(lambda: not here.rows("SELECT * FROM previews"))
+        await here.until(lambda: not here.rows("SELECT * FROM previews"), timeout=5)  # long before the next sweep
         assert here.fake.said(GROUP) == ["The answer"]
         assert 429 not in {call.status for call in here.fake.calls}
 
@@ -83,6 +81,7 @@ async def test_a_quick_answer_needs_no_preview_in_a_group(loopback_clock: MockCl
     async with house(gateway=False) as here:
         slug = await here.begin(FORUM)
         await here.show("qui", FORUM)
+        await trio.sleep(0.5)
         await here.end_progress(FORUM)
         await here.end(slug, "quick")
         await here.done()

@@ -11,11 +11,9 @@ from actors.messages import Delivery, DeliveryKind, Place
 from actors.telegram.render import plain, render
 from actors.telegram.sending import REPETITION, Arrived, Sender
 from actors.telegram.trouble import Flood, NotSent, Permanent, Unknown
-from tests.actors.telegram.house import CUT_SHORT
 from tests.contracts.telegram_bot import CHAT, telegram
 from tests.fakes.telegram import FakeTelegram, Fault
 
-pytestmark = CUT_SHORT
 LONG = "so **bold** " + "_word_ " * 1200
 
 
