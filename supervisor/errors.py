@@ -8,16 +8,18 @@ import traceback
 from typing import Final
 
 SHORT: Final = 200
-"""How much of an error's or a message's text is kept, in characters."""
+"""How much of a message's text is kept, in characters."""
+LINE: Final = 500
+"""How much of an error's text is kept, in characters: it may name a path, and the mend comes last."""
 
 
 def one_line(error: BaseException) -> str:
-    """An error in one line of at most 200 characters. Does not raise, even if the error cannot print itself."""
+    """An error in one line of at most 500 characters. Does not raise, even if the error cannot print itself."""
     kind = type(error)
     text = " ".join(traceback.format_exception_only(kind, error)[0].split())
     if kind.__module__ != "builtins":  # the kinds that people know keep their name; of the others the text says enough
         text = text.partition(": ")[2] or kind.__name__
-    return text[:SHORT]
+    return text[:LINE]
 
 
 class RuntimeFault(Exception):
@@ -120,8 +122,9 @@ class IntensityExceeded(ActorError):
     """
 
     def __init__(self, path: str, restarts: int, within: float, reason: BaseException | None) -> None:
-        cause = "" if reason is None else f"; the last reason: {one_line(reason)}"
-        super().__init__(path, f"{restarts} restarts within {within:g} s are too many{cause}")
+        cause = "" if reason is None else f": {one_line(reason)}"
+        failures = "1 failure" if restarts == 1 else f"{restarts} failures"
+        super().__init__(path, f"gave up, {failures} within {within:g} s{cause}")
         self.restarts = restarts
         self.within = within
         self.reason = reason

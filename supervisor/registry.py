@@ -12,7 +12,7 @@ import trio
 
 from supervisor.calls import Call
 from supervisor.clock import Timer, Timers
-from supervisor.errors import SHORT, ActorCrashed, ActorStopped, MailboxFull, one_line
+from supervisor.errors import LINE, SHORT, ActorCrashed, ActorStopped, MailboxFull, one_line
 from supervisor.events import DeadLetter, Event
 from supervisor.mailbox import Box
 from supervisor.messages import Down
@@ -192,7 +192,7 @@ class Cell:
                 at=time.time(),
                 message=type(message).__name__,
                 text=_REPR.repr(message)[:SHORT],
-                reason=reason[:SHORT],
+                reason=reason[:LINE],
             )
         )
 

@@ -579,7 +579,7 @@ async def test_a_supervisor_that_gives_up_is_heard_of_and_so_are_its_children(au
         ("/sup/b", 1, False),
         ("/sup", 2, True),
     ]
-    assert "1 restarts within 5 s are too many" in downs[1].reason
+    assert "gave up, 1 failure within 5 s" in downs[1].reason
 
 
 # --- what it says of itself
