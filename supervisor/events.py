@@ -16,6 +16,8 @@ class End(StrEnum):
     """It stopped by itself."""
     SHUTDOWN = "shutdown"
     """It was told to stop, or is a supervisor that gave up."""
+    IGNORED = "ignored"
+    """It chose not to run, when it was started."""
     FAILED = "failed"
     """It raised, was killed, or could not start."""
 

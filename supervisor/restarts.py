@@ -7,14 +7,16 @@ sibling and an admin call may come in the middle of anything.
 """
 
 from collections import deque
+from collections.abc import Container, Iterable
 from enum import Enum, auto
+from heapq import heappop, heappush
 from typing import NamedTuple
 
 import msgspec
 
 from supervisor.backoff import Backoff
 from supervisor.events import End
-from supervisor.spec import Intensity, Restart, Strategy
+from supervisor.spec import AutoShutdown, Intensity, Restart, Strategy
 
 
 class Where(Enum):
@@ -33,10 +35,13 @@ class Child(msgspec.Struct):
 
     `wanted`: it is to be up. `doomed`: it must go down before its group comes up again. `again`: an admin call wants
     it up after that, even if it is temporary. `new`: it was never up. `attempts`: restarts since it was last stable.
+    `age`: its place in the order, from 1. `significant`: its own end may be the supervisor's.
     """
 
     id: str
     restart: Restart
+    age: int
+    significant: bool = False
     where: Where = Where.DOWN
     wanted: bool = True
     doomed: bool = False
@@ -97,40 +102,63 @@ Command = Start | Stop | Wait | Forget | Rest | Ready | Finish
 
 
 class Judge:
-    """One supervisor's rules and its children. Every method takes a fact and returns the commands that follow."""
+    """One supervisor's rules and its children. Every method takes a fact and returns the commands that follow.
 
-    def __init__(self, strategy: Strategy, intensity: Intensity, backoff: Backoff, *, dynamic: bool = False) -> None:
+    Each fact costs the same however many children there are, except a crash that takes its siblings with it: children
+    that have to rise or to sink are kept in order of their age, and how many are on their way is counted.
+    """
+
+    def __init__(
+        self,
+        strategy: Strategy,
+        intensity: Intensity,
+        backoff: Backoff,
+        *,
+        dynamic: bool = False,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
+    ) -> None:
         self.children: dict[str, Child] = {}
         self.restarts: deque[float] = deque()
+        self.closing = False
+        """Whether all are to go down, and the supervisor with them."""
         self._strategy = strategy
+        self._grouped = strategy is not Strategy.ONE_FOR_ONE
         self._intensity = intensity
         self._backoff = backoff
         self._dynamic = dynamic
+        self._auto_shutdown = auto_shutdown
         self._opening = not dynamic
-        self.closing = False
-        """Whether all are to go down, and the supervisor with them."""
         self._blamed: str | None = None
         self._exceeded = False
         self._finished = False
+        self._born = 0
+        self._moving = {Where.STARTING: 0, Where.STOPPING: 0}
+        self._waiting: dict[int, str] = {}
+        # Ages of those that are to be started, of those that are doomed (negative), and of all at the close. An entry
+        # may be out of date: whoever takes it looks whether it still holds.
+        self._to_rise: list[tuple[int, str]] = []
+        self._to_sink: list[tuple[int, str]] = []
+        self._to_close: list[str] = []
 
     # --- facts
 
-    def begin(self, children: list[tuple[str, Restart]]) -> list[Command]:
-        """The supervisor starts, with these children in this order."""
+    def begin(self, children: Iterable[tuple[str, Restart]], significant: Container[str] = ()) -> list[Command]:
+        """The supervisor starts, with these children in this order; `significant`: the ids of those that are."""
         for child_id, restart in children:
-            self.children[child_id] = Child(child_id, restart)
+            self._bear(child_id, restart, significant=child_id in significant)
         return self._next()
 
-    def add(self, child_id: str, restart: Restart) -> list[Command]:
+    def add(self, child_id: str, restart: Restart, *, significant: bool = False) -> list[Command]:
         """A new child, whose id is free, is to be started after the others."""
-        self.children[child_id] = Child(child_id, restart)
+        self._bear(child_id, restart, significant=significant)
         return self._next()
 
     def started(self, child_id: str, now: float) -> list[Command]:
         """The child is up."""
         child = self.children[child_id]
         if child.where is Where.STARTING:
-            child.where, child.up_since = Where.UP, now
+            self._move(child, Where.UP)
+            child.up_since = now
             child.new = child.again = False
         return self._next()
 
@@ -138,25 +166,30 @@ class Judge:
         """The child is down, whoever wanted it. `random` in [0, 1) is for the jitter of its backoff."""
         child = self.children[child_id]
         doomed = child.doomed or child.where is Where.STOPPING  # it had to go anyway: that costs no intensity
-        before, child.where, child.doomed = child.where, Where.DOWN, False
-        if doomed or self.closing:
-            return self._after_stop(child) + self._next()
+        before, child.doomed = child.where, False
         failed = end is End.FAILED
-        if before is Where.STARTING and failed and child.attempts == 0:
-            return self._first_start_failed(child)
         again = child.restart is Restart.PERMANENT or (child.restart is Restart.TRANSIENT and failed)
-        if not again:
+        if doomed or self.closing:
+            self._move(child, Where.DOWN)
+            return self._after_stop(child) + self._next()
+        if before is Where.STARTING and failed and child.attempts == 0:
+            self._move(child, Where.DOWN)
+            return self._first_start_failed(child)
+        if end is End.IGNORED or not again:
+            self._move(child, Where.DOWN)
             child.wanted = False
-            return [self._settled(child, failed=end is not End.NORMAL), *self._next()]
+            rest = self._settled(child, failed=failed or end is End.SHUTDOWN)
+            return [rest, *self._shut_down_by(child), *self._next()]
         self.restarts.append(now)
         while self.restarts and now - self.restarts[0] > self._intensity.within:
             self.restarts.popleft()
         if len(self.restarts) > self._intensity.restarts:
+            self._move(child, Where.DOWN)
             return self._give_up(child, exceeded=True)
         if before is Where.UP and now - child.up_since >= self._backoff.reset:
             child.attempts = 0
         child.attempts += 1
-        child.where = Where.WAITING
+        self._move(child, Where.WAITING)
         self._doom_group(child)
         return [Wait(child_id, self._backoff.delay(child.attempts, random), len(self.restarts)), *self._next()]
 
@@ -164,7 +197,7 @@ class Judge:
         """The child's backoff is over."""
         child = self.children.get(child_id)
         if child is not None and child.where is Where.WAITING:
-            child.where = Where.DOWN
+            self._move(child, Where.DOWN)
         return self._next()
 
     def terminate(self, child_id: str) -> list[Command]:
@@ -172,9 +205,9 @@ class Judge:
         child = self.children[child_id]
         was_wanted, child.wanted, child.again = child.wanted, False, False
         if child.where is Where.WAITING or (child.where is Where.DOWN and was_wanted):
-            child.where = Where.DOWN
+            self._move(child, Where.DOWN)
             return [self._settled(child, failed=False), *self._next()]
-        child.doomed = child.where is not Where.DOWN
+        self._doom(child)
         return self._next()
 
     def restart(self, child_id: str) -> list[Command]:
@@ -185,9 +218,9 @@ class Judge:
         child = self.children[child_id]
         child.attempts = max(child.attempts, 1) if child.wanted else 0
         child.wanted = child.again = True
-        if child.where is Where.WAITING:
-            child.where = Where.DOWN
-        child.doomed = child.where is not Where.DOWN
+        if child.where in (Where.WAITING, Where.DOWN):
+            self._move(child, Where.DOWN)
+        self._doom(child)
         return self._next()
 
     def delete(self, child_id: str) -> list[Command]:
@@ -197,13 +230,40 @@ class Judge:
 
     def stop(self) -> list[Command]:
         """The supervisor is to stop. Asked again, nothing changes."""
-        self.closing = True
-        for child in self.children.values():
-            if child.where is Where.WAITING:
-                child.where = Where.DOWN
+        if not self.closing:
+            self.closing = True
+            self._waiting.clear()
+            for child in self.children.values():
+                if child.where is Where.WAITING:
+                    child.where = Where.DOWN
+            self._to_close = list(self.children)
         return self._next()
 
     # --- what follows
+
+    def _bear(self, child_id: str, restart: Restart, *, significant: bool) -> None:
+        self._born += 1
+        child = self.children[child_id] = Child(child_id, restart, self._born, significant)
+        heappush(self._to_rise, (child.age, child_id))
+
+    def _move(self, child: Child, where: Where) -> None:
+        """The one place where a child's place changes, so that the counts hold."""
+        if child.where in self._moving:
+            self._moving[child.where] -= 1
+        elif child.where is Where.WAITING:
+            self._waiting.pop(child.age, None)
+        child.where = where
+        if where in self._moving:
+            self._moving[where] += 1
+        elif where is Where.WAITING:
+            self._waiting[child.age] = child.id
+        elif where is Where.DOWN and child.wanted:
+            heappush(self._to_rise, (child.age, child.id))
+
+    def _doom(self, child: Child) -> None:
+        child.doomed = child.where is not Where.DOWN
+        if child.doomed:
+            heappush(self._to_sink, (-child.age, child.id))
 
     def _first_start_failed(self, child: Child) -> list[Command]:
         """Fatal to the supervisor while it opens; later to this child alone, whose spec stays if it was up before."""
@@ -218,6 +278,17 @@ class Judge:
     def _give_up(self, child: Child, *, exceeded: bool) -> list[Command]:
         self._blamed, self._exceeded = child.id, exceeded
         return self.stop()
+
+    def _shut_down_by(self, child: Child) -> list[Command]:
+        """What the own end of a significant child means for the others."""
+        if not child.significant:
+            return []
+        last = not any(other.significant and other.wanted for other in self.children.values())
+        if self._auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or (
+            self._auto_shutdown is AutoShutdown.ALL_SIGNIFICANT and last
+        ):
+            return self.stop()
+        return []
 
     def _after_stop(self, child: Child) -> list[Command]:
         if child.wanted and not self.closing and (child.again or child.restart is not Restart.TEMPORARY):
@@ -235,14 +306,12 @@ class Judge:
 
     def _doom_group(self, crashed: Child) -> None:
         """Mark who goes down with the crashed child."""
-        if self._strategy is Strategy.ONE_FOR_ONE:
+        if not self._grouped:
             return
-        later = self._strategy is Strategy.ONE_FOR_ALL
         for child in self.children.values():
-            if child is crashed:
-                later = True
-            elif later and child.where in (Where.UP, Where.STARTING, Where.STOPPING):
-                child.doomed = True
+            later = self._strategy is Strategy.ONE_FOR_ALL or child.age > crashed.age
+            if later and child is not crashed and child.where in (Where.UP, Where.STARTING, Where.STOPPING):
+                self._doom(child)
                 child.attempts = max(child.attempts, 1)
 
     def _next(self) -> list[Command]:
@@ -252,46 +321,60 @@ class Judge:
         return self._close() if self.closing else self._sink() + self._rise()
 
     def _close(self) -> list[Command]:
+        """Stop all: one after the other in reverse order, or all at once if they came as they liked."""
         commands: list[Command] = []
-        for child in reversed(self.children.values()):
-            if child.where in (Where.STARTING, Where.UP):
-                child.where = Where.STOPPING
+        while self._to_close:
+            child = self.children.get(self._to_close[-1])
+            if child is not None and child.where in (Where.STARTING, Where.UP):
+                self._move(child, Where.STOPPING)
                 commands.append(Stop(child.id))
-            if child.where is not Where.DOWN and not self._dynamic:
-                return commands  # in reverse, one after the other
-        if all(child.where is Where.DOWN for child in self.children.values()):
+            if child is not None and child.where is not Where.DOWN and not self._dynamic:
+                return commands
+            self._to_close.pop()
+        if self._moving[Where.STOPPING] == 0:
             self._finished = True
             commands.append(Finish(self._blamed, self._exceeded))
         return commands
 
     def _sink(self) -> list[Command]:
-        """Bring down the last of those that must go; nobody rises in that group before all are down."""
-        grouped = self._strategy is not Strategy.ONE_FOR_ONE
+        """Bring down those that must go; in a group one after the other, the youngest first."""
         commands: list[Command] = []
-        for child in reversed(self.children.values()):
-            if child.doomed and child.where in (Where.STARTING, Where.UP):
-                child.where = Where.STOPPING
-                commands.append(Stop(child.id))
-            if child.where is Where.STOPPING and grouped:
-                return commands
+        while self._to_sink and not (self._grouped and self._moving[Where.STOPPING]):
+            age, child_id = heappop(self._to_sink)
+            child = self.children.get(child_id)
+            holds = child is not None and child.age == -age and child.doomed
+            if child is not None and holds and child.where in (Where.STARTING, Where.UP):
+                self._move(child, Where.STOPPING)
+                commands.append(Stop(child_id))
         return commands
 
     def _rise(self) -> list[Command]:
         """Start who is wanted and down: one after the other where order matters, else all."""
-        in_order = self._opening or self._strategy is not Strategy.ONE_FOR_ONE
-        if self._strategy is not Strategy.ONE_FOR_ONE and any(
-            child.where is Where.STOPPING or (child.where is Where.WAITING and self._strategy is Strategy.ONE_FOR_ALL)
-            for child in self.children.values()
-        ):
-            return []
         commands: list[Command] = []
-        for child in self.children.values():
-            if child.wanted and child.where is Where.DOWN:
-                child.where = Where.STARTING
-                commands.append(Start(child.id))
-            if in_order and child.where in (Where.WAITING, Where.STARTING, Where.STOPPING):
-                return commands
-        if self._opening:
+        while (child := self._eldest_to_rise()) is not None and self._may_rise(child):
+            heappop(self._to_rise)
+            self._move(child, Where.STARTING)
+            commands.append(Start(child.id))
+        if self._opening and child is None and not (self._waiting or any(self._moving.values())):
             self._opening = False
             commands.append(Ready())
         return commands
+
+    def _eldest_to_rise(self) -> Child | None:
+        while self._to_rise:
+            age, child_id = self._to_rise[0]
+            child = self.children.get(child_id)
+            if child is not None and child.age == age and child.wanted and child.where is Where.DOWN:
+                return child
+            heappop(self._to_rise)
+        return None
+
+    def _may_rise(self, child: Child) -> bool:
+        """Nobody rises before its group is down, nor, where order matters, before those that come before it are up."""
+        if self._grouped and self._moving[Where.STOPPING]:
+            return False
+        if self._strategy is Strategy.ONE_FOR_ALL and self._waiting:
+            return False
+        if not (self._opening or self._grouped):
+            return True
+        return not any(self._moving.values()) and all(age > child.age for age in self._waiting)

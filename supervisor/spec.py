@@ -68,6 +68,14 @@ class Restart(Enum):
     """Never; its spec is dropped when it ends."""
 
 
+class AutoShutdown(Enum):
+    """Whether a supervisor ends when significant children end by themselves."""
+
+    NEVER = "never"
+    ANY_SIGNIFICANT = "any_significant"
+    ALL_SIGNIFICANT = "all_significant"
+
+
 class Shutdown(Enum):
     """The two stop rules that are not a number of seconds."""
 
