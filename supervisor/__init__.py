@@ -19,6 +19,7 @@ if TYPE_CHECKING:
         AdminRefused,
         AskCycle,
         AskTimeout,
+        Ignore,
         IntensityExceeded,
         InvalidSpec,
         MailboxFull,
@@ -42,6 +43,7 @@ if TYPE_CHECKING:
     from supervisor.messages import Down, Message, Reply, Request
     from supervisor.snapshot import Description, Fill, Node, State
     from supervisor.spec import (
+        AutoShutdown,
         ChildSpec,
         DynamicSupervisor,
         Intensity,
@@ -60,7 +62,7 @@ _HOMES = {
     "backoff": ("Backoff",),
     "calls": ("Promise",),
     "clock": ("Timer",),
-    "errors": (
+    "errors": ("Ignore",
         "ActorCrashed", "ActorError", "ActorStopped", "AdminRefused", "AskCycle", "AskTimeout", "IntensityExceeded",
         "InvalidSpec", "MailboxFull", "NoReply", "NoSuchActor", "RuntimeFault", "StartFailed", "StartTimeout",
     ),
@@ -70,7 +72,7 @@ _HOMES = {
     ),
     "messages": ("Down", "Message", "Reply", "Request"),
     "snapshot": ("Description", "Fill", "Node", "State"),
-    "spec": (
+    "spec": ("AutoShutdown",
         "ChildSpec", "DynamicSupervisor", "Intensity", "Mailbox", "Overflow", "Restart", "Shutdown", "Strategy",
         "Supervisor",
     ),
@@ -88,6 +90,7 @@ __all__ = [
     "AskCycle",
     "AskTimeout",
     "Asks",
+    "AutoShutdown",
     "Backoff",
     "BecameZombie",
     "ChildExited",
@@ -103,6 +106,7 @@ __all__ = [
     "EventsLost",
     "Fill",
     "GaveUp",
+    "Ignore",
     "Intensity",
     "IntensityExceeded",
     "InvalidSpec",

@@ -14,7 +14,7 @@ import trio
 
 from supervisor.calls import Call, Promise
 from supervisor.clock import Timer
-from supervisor.errors import ActorStopped, AskCycle, MailboxFull, NoReply, NoSuchActor, StartTimeout, one_line
+from supervisor.errors import ActorStopped, AskCycle, Ignore, MailboxFull, NoReply, NoSuchActor, StartTimeout, one_line
 from supervisor.events import End
 from supervisor.mailbox import Box
 from supervisor.messages import Message, Reply, Request
@@ -246,12 +246,16 @@ class Actor(Generic[M_in]):
 
 
 class StopOrder:
-    """What the runtime tells an actor's loop: finish the message in hand, then end like this."""
+    """What the runtime tells an actor's loop: finish the message in hand, then end like this.
 
-    __slots__ = ("end",)
+    `drain`: handle what waits now as well; what comes later is not waited for.
+    """
 
-    def __init__(self, end: End) -> None:
+    __slots__ = ("drain", "end")
+
+    def __init__(self, end: End, *, drain: bool = False) -> None:
         self.end = end
+        self.drain = drain
 
 
 async def live(life: Life, system: "System", announce: Callable[[], None]) -> tuple[End, BaseException | None]:
@@ -266,6 +270,8 @@ async def live(life: Life, system: "System", announce: Callable[[], None]) -> tu
     end, reason = await _contain(life.scope, partial(_run, life, Context(life, system), announce))
     if end is None and reason is None and not (life.killed or life.cell.stopping):
         reason = StartTimeout(life.cell.path, timeout)
+    if isinstance(reason, Ignore) and not life.up:
+        end, reason = End.IGNORED, None
     if reason is not None:
         end = End.FAILED
         life.fail_callers(reason)  # at once: `stopping` may take its time
@@ -309,9 +315,15 @@ async def _serve(life: Life, actor: Actor[Any], context: Context) -> End | None:
     take, receive = box.take, actor.receive
     if context._helpers is not None or not context._wants:
         await trio.lowlevel.checkpoint_if_cancelled()
+    ending: End | None = None
+    left = 0
     while not life.over:  # a zombie that comes back must not take what is its successor's
         if context._wants and context._helpers is None:
             return None
+        if ending is not None:
+            if left == 0:
+                return ending
+            left -= 1
         item = await take()
         if type(item) is Call:
             if item.done:
@@ -324,7 +336,7 @@ async def _serve(life: Life, actor: Actor[Any], context: Context) -> End | None:
             elif not item.promised:
                 item.fail(NoReply(life.cell.path, type(item.request).__name__))
         elif type(item) is StopOrder:
-            return item.end
+            ending, left = item.end, len(box) if item.drain else 0
         else:
             life.current = item
             await receive(item)

@@ -107,6 +107,10 @@ class StartFailed(ActorError):
         self.reason = reason
 
 
+class Ignore(RuntimeFault):
+    """Raised by a factory or by `started`: do not run me. No failure; the child is down until an admin call."""
+
+
 class StartTimeout(ActorError):
     """`started` did not return within the child spec's `start_timeout`."""
 

@@ -99,11 +99,12 @@ class Intensity(msgspec.Struct, frozen=True):
 class Supervisor:
     """A supervisor with a fixed list of children, started in this order and stopped in reverse.
 
+    `auto_shutdown`: whether the own end of significant children (any, or the last of them) is the supervisor's too.
     Raises `InvalidSpec` for a duplicate id, and for a backoff whose first `intensity.restarts` delays outlast the
     window: such a supervisor could never give up.
     """
 
-    __slots__ = ("backoff", "children", "intensity", "strategy")
+    __slots__ = ("auto_shutdown", "backoff", "children", "intensity", "strategy")
 
     def __init__(
         self,
@@ -111,8 +112,10 @@ class Supervisor:
         strategy: Strategy = Strategy.ONE_FOR_ONE,
         intensity: Intensity | None = None,
         backoff: Backoff | None = None,
+        auto_shutdown: AutoShutdown = AutoShutdown.NEVER,
     ) -> None:
         self.children = children
+        self.auto_shutdown = auto_shutdown
         self.strategy = strategy
         self.intensity = intensity or Intensity()
         self.backoff = backoff or Backoff()
@@ -120,7 +123,14 @@ class Supervisor:
         for child_id in ids:
             if ids.count(child_id) > 1:
                 raise InvalidSpec(f"two children are called {child_id!r}")
+        for child in children:
+            self.check(child)
         _reachable(self.intensity, self.backoff)
+
+    def check(self, child: "ChildSpec[Any]") -> None:
+        """Raise `InvalidSpec` if this child does not fit here, whatever its id."""
+        if child.significant and self.auto_shutdown is AutoShutdown.NEVER:
+            raise InvalidSpec(f"{child.id} is significant, and its supervisor never shuts down by itself")
 
     def __repr__(self) -> str:
         return f"Supervisor({', '.join(child.id for child in self.children)}, strategy={self.strategy.value})"
@@ -128,6 +138,8 @@ class Supervisor:
 
 class DynamicSupervisor(msgspec.Struct, frozen=True, kw_only=True):
     """A supervisor that starts empty; children come by `System.start_child` and are stopped concurrently.
+
+    A child that ends for good leaves the tree, whatever its restart type.
 
     `max_children`: restarting ones count too. Its strategy is one_for_one.
     """
@@ -141,16 +153,24 @@ class DynamicSupervisor(msgspec.Struct, frozen=True, kw_only=True):
             raise InvalidSpec(f"max_children is at least 1, not {self.max_children}")
         _reachable(self.intensity, self.backoff)
 
+    def check(self, child: "ChildSpec[Any]") -> None:
+        """Raise `InvalidSpec` if this child does not fit here, whatever its id."""
+        if child.significant:
+            raise InvalidSpec(f"{child.id} is significant, and a dynamic supervisor never shuts down by itself")
+
 
 class ChildSpec(Generic[M_in]):
     """One child: how it is made, when it is restarted, how it is stopped.
 
     `id`: unique among its siblings, without `/`. `factory`: an actor class, a `functools.partial` of one, or a nested
     supervisor. `shutdown`: seconds of grace (default 5), `Shutdown.BRUTAL` (cancelled at once) or `Shutdown.INFINITE`
-    (the default for supervisors). `start_timeout`: seconds that `started` may take (default 30).
+    (the default for supervisors). `start_timeout`: seconds that `started` may take (default 30). `drain`: when it is
+    told to stop, it first handles what waits at that moment, within its grace. `significant`: its own end may be its
+    supervisor's (see `AutoShutdown`). `asks`: paths of the actors that it asks, or tells and waits for;
+    `supervisor.asking` checks that nobody so waits for himself.
     """
 
-    __slots__ = ("factory", "id", "restart", "shutdown", "start_timeout")
+    __slots__ = ("asks", "drain", "factory", "id", "restart", "shutdown", "significant", "start_timeout")
 
     def __init__(
         self,
@@ -160,6 +180,9 @@ class ChildSpec(Generic[M_in]):
         restart: Restart = Restart.PERMANENT,
         shutdown: float | Shutdown | None = None,
         start_timeout: float = 30.0,
+        drain: bool = False,
+        significant: bool = False,
+        asks: tuple[str, ...] = (),
     ) -> None:
         if not id or "/" in id:
             raise InvalidSpec(f"a child's id is a word without '/', not {id!r}")
@@ -170,6 +193,8 @@ class ChildSpec(Generic[M_in]):
             raise InvalidSpec(f"{id}: shutdown is a number of seconds from 0, or a Shutdown, not {shutdown!r}")
         if not start_timeout > 0:
             raise InvalidSpec(f"{id}: start_timeout is a positive number of seconds, not {start_timeout!r}")
+        if significant and restart is Restart.PERMANENT:
+            raise InvalidSpec(f"{id}: a permanent child is always restarted, so it cannot be significant")
         if not nested and not isinstance(mailbox_of(factory), Mailbox):
             raise InvalidSpec(f"{id}: its actor states no mailbox")
         self.id = id
@@ -177,6 +202,9 @@ class ChildSpec(Generic[M_in]):
         self.restart = restart
         self.shutdown = shutdown
         self.start_timeout = start_timeout
+        self.drain = drain
+        self.significant = significant
+        self.asks = asks
 
     def __repr__(self) -> str:
         return f"ChildSpec({self.id!r}, restart={self.restart.value}, shutdown={self.shutdown})"

@@ -16,12 +16,12 @@ import trio
 
 from supervisor.actor import StopOrder, live
 from supervisor.clock import Timer
-from supervisor.errors import ActorStopped, AdminRefused, IntensityExceeded, StartFailed, one_line
+from supervisor.errors import ActorStopped, AdminRefused, IntensityExceeded, InvalidSpec, StartFailed, one_line
 from supervisor.events import BecameZombie, ChildExited, ChildStarted, End, GaveUp, RestartScheduled
 from supervisor.registry import Cell, Life
 from supervisor.restarts import Command, Finish, Forget, Judge, Ready, Rest, Start, Stop, Wait, Where
 from supervisor.snapshot import State
-from supervisor.spec import ChildSpec, DynamicSupervisor, Shutdown, Strategy, Supervisor
+from supervisor.spec import AutoShutdown, ChildSpec, DynamicSupervisor, Shutdown, Strategy, Supervisor
 
 if TYPE_CHECKING:
     from supervisor.system import System
@@ -67,7 +67,9 @@ class SupervisorTask:
         self._nursery: trio.Nursery
         dynamic = isinstance(spec, DynamicSupervisor)
         strategy = Strategy.ONE_FOR_ONE if isinstance(spec, DynamicSupervisor) else spec.strategy
-        self._judge = Judge(strategy, spec.intensity, spec.backoff, dynamic=dynamic)
+        never = AutoShutdown.NEVER
+        auto = never if isinstance(spec, DynamicSupervisor) else spec.auto_shutdown
+        self._judge = Judge(strategy, spec.intensity, spec.backoff, dynamic=dynamic, auto_shutdown=auto)
 
     async def run(self) -> None:
         """Live from the start of the first child to the end of the last.
@@ -79,7 +81,8 @@ class SupervisorTask:
             self._place(spec)
         async with trio.open_nursery() as self._nursery:
             try:
-                self._obey(self._judge.begin([(spec.id, spec.restart) for spec in children]))
+                significant = {spec.id for spec in children if spec.significant}
+                self._obey(self._judge.begin([(spec.id, spec.restart) for spec in children], significant))
                 if isinstance(self._spec, DynamicSupervisor):
                     self._announce()
                 while self._outcome is None:
@@ -144,9 +147,13 @@ class SupervisorTask:
                 return self._refuse(waiter, f"it has {self._spec.max_children} children, and that is its most")
             if self._judge.closing:
                 return self._refuse(waiter, "it is stopping")
+            try:
+                self._spec.check(spec)
+            except InvalidSpec as error:
+                return self._refuse(waiter, str(error))
             self._place(spec)
             self._up_waiters.setdefault(spec.id, []).append(waiter)
-            return self._judge.add(spec.id, spec.restart)
+            return self._judge.add(spec.id, spec.restart, significant=spec.significant)
 
         self.report(fact, waiter)
 
@@ -296,7 +303,9 @@ class SupervisorTask:
         if judge.closing and not was_closing:
             self._cause = reason
         self._answer(self._down_waiters, child_id, None)
-        if not life.up and not cell.stopping:
+        if end is End.IGNORED:
+            self._answer(self._up_waiters, child_id, None)
+        elif not life.up and not cell.stopping:
             self._answer(self._up_waiters, child_id, StartFailed(cell.path, reason or ActorStopped(cell.path)))
         child = judge.children.get(child_id)
         restarting = child is not None and child.wanted and not judge.closing and not self.cell.stopping
@@ -322,7 +331,7 @@ class SupervisorTask:
         if task is not None:
             task.stop()
         elif life.up:
-            cell.box_order(StopOrder(End.SHUTDOWN))
+            cell.box_order(StopOrder(End.SHUTDOWN, drain=cell.spec.drain))
         else:
             life.scope.cancel()
         if not isinstance(rule, Shutdown):
