@@ -8,7 +8,7 @@ import importlib
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from supervisor.actor import Actor, Asks, Context, Ref, current_path
+    from supervisor.actor import Actor, Context, current_path
     from supervisor.backoff import Backoff
     from supervisor.calls import Promise
     from supervisor.clock import Timer
@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         RestartScheduled,
     )
     from supervisor.messages import Down, Message, Reply, Request
+    from supervisor.refs import Asks, Ref
     from supervisor.snapshot import Description, Fill, Node, State
     from supervisor.spec import (
         AutoShutdown,
@@ -58,7 +59,8 @@ if TYPE_CHECKING:
     from supervisor.telemetry import Subscription, Telemetry
 
 _HOMES = {
-    "actor": ("Actor", "Asks", "Context", "Ref", "current_path"),
+    "actor": ("Actor", "Context", "current_path"),
+    "refs": ("Asks", "Ref"),
     "backoff": ("Backoff",),
     "calls": ("Promise",),
     "clock": ("Timer",),

@@ -46,6 +46,32 @@ class Timer:
             callback()
 
 
+class Repeater:
+    """A call-back that is due every so many seconds, without drift, until `cancel`. Missed ones are left out."""
+
+    def __init__(self, timers: "Timers", seconds: float, callback: Callable[[], None]) -> None:
+        self._timers = timers
+        self._seconds = seconds
+        self._callback = callback
+        self._due = trio.current_time()
+        self.cancelled = False
+        self._arm()
+
+    def cancel(self) -> None:
+        """No more. Harmless when repeated."""
+        self.cancelled = True
+        self._timer.cancel()
+
+    def _arm(self) -> None:
+        now = trio.current_time()
+        self._due += self._seconds * max(1, -(-(now - self._due) // self._seconds))
+        self._timer = self._timers.at(self._due, self._fire)
+
+    def _fire(self) -> None:
+        self._arm()
+        self._callback()
+
+
 class Timers:
     """All timers of one system. Call-backs are synchronous and belong to the runtime; they do not raise."""
 

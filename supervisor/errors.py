@@ -7,8 +7,6 @@ An actor's own failure reaches its caller as `ActorCrashed`; the caller's own la
 import traceback
 from typing import Final
 
-SHORT: Final = 200
-"""How much of a message's text is kept, in characters."""
 LINE: Final = 500
 """How much of an error's text is kept, in characters: it may name a path, and the mend comes last."""
 

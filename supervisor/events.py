@@ -73,10 +73,20 @@ class BecameZombie(Event, frozen=True, kw_only=True):
     overdue: float
 
 
+class Handled(Event, frozen=True, kw_only=True):
+    """A traced actor has handled a message. `took`: seconds. `answer`: what it replied, cut like `text`; else empty."""
+
+    message: str
+    text: str
+    asked: bool
+    answer: str
+    took: float
+
+
 class EventsLost(Event, frozen=True, kw_only=True):
     """This subscriber was too slow and lost `count` events before the next one."""
 
     count: int
 
 
-Catalogue = ChildStarted | ChildExited | RestartScheduled | GaveUp | DeadLetter | BecameZombie | EventsLost
+Catalogue = ChildStarted | ChildExited | RestartScheduled | GaveUp | DeadLetter | BecameZombie | Handled | EventsLost

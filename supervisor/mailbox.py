@@ -157,6 +157,12 @@ class Box:
             self.received += 1
             return self._unwrap(item) if type(item) is _Slot else item
 
+    async def take_order(self) -> Any:
+        """The next order of the control lane; messages wait."""
+        while not self.control:
+            await self._park()
+        return self.control.popleft()
+
     def drain(self) -> Iterator[Any]:
         """Take out all that waits, the messages of waiting senders too."""
         if self.urgent:

@@ -4,12 +4,19 @@ Pure. Every message is a frozen, keyword-only, tagged msgspec struct, so that it
 wire. mypy --strict rejects a message that an actor does not take, a request it does not serve and a wrong reply.
 """
 
-from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, dataclass_transform
+import reprlib
+from typing import TYPE_CHECKING, Any, Final, Generic, Self, TypeVar, dataclass_transform
 
 import msgspec
 
 if TYPE_CHECKING:
-    from supervisor.actor import Ref
+    from supervisor.refs import Ref
+
+SHORT: Final = 200
+"""How much of a message's text is kept, in characters."""
+
+_REPR = reprlib.Repr()  # survives what cannot print itself
+_REPR.maxother = _REPR.maxstring = SHORT
 
 R = TypeVar("R")  # invariant on purpose: it makes `reply` checkable
 
@@ -61,3 +68,8 @@ class Down(Message):
     incarnation: int
     reason: str
     restarting: bool
+
+
+def short_repr(value: object) -> str:
+    """A value as people are shown it: at most 200 characters. Does not raise."""
+    return _REPR.repr(value)[:SHORT]

@@ -4,30 +4,29 @@ A `Cell` is a child's place: its mailbox and its state. It outlives every incarn
 goes when the child leaves the tree. Only the runtime touches cells; everyone else holds refs and reads snapshots.
 """
 
-import reprlib
 import time
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 import trio
 
 from supervisor.calls import Call
-from supervisor.clock import Timer, Timers
-from supervisor.errors import LINE, SHORT, ActorCrashed, ActorStopped, MailboxFull, one_line
-from supervisor.events import DeadLetter, Event
+from supervisor.clock import Repeater, Timer, Timers
+from supervisor.errors import LINE, ActorCrashed, ActorStopped, MailboxFull, one_line
+from supervisor.events import DeadLetter, Event, Handled
 from supervisor.mailbox import Box
-from supervisor.messages import Down
+from supervisor.messages import Down, Reply, short_repr
 from supervisor.snapshot import Description, Fill, Node, State
 from supervisor.spec import ChildSpec, DynamicSupervisor, Mailbox, Supervisor, mailbox_of
-from supervisor.telemetry import Telemetry
+from supervisor.telemetry import Subscription, Telemetry
 
 if TYPE_CHECKING:
     from supervisor.actor import Actor
 
+T = TypeVar("T", Timer, Repeater)
+
 NOPROC: Final = "noproc"
 """The reason of a `Down` when there was nothing to monitor."""
-
-_REPR = reprlib.Repr()  # survives messages that cannot print themselves
-_REPR.maxother = SHORT
 
 
 class Registry:
@@ -85,7 +84,7 @@ class Life:
         self.current: object | None = None
         self.owed: set[Call] = set()
         self.watching: set[str] = set()
-        self._timers: list[Timer] = []
+        self._timers: list[Timer | Repeater] = []
 
     def kill(self) -> None:
         """Cancel it, also before it has begun to run."""
@@ -94,13 +93,18 @@ class Life:
 
     def send_after(self, seconds: float, message: object) -> Timer:
         """Put `message` into its own urgent lane in `seconds`, if it is still there."""
+        return self._keep(self.cell.registry.timers.after(seconds, partial(self._send, message)))
 
-        def send() -> None:
-            box = self.cell.box
-            if not self.over and box is not None and not box.put_urgent(message):
-                self.cell.dead_letter(message, "a timer's message found the urgent lane full")
+    def send_every(self, seconds: float, message: object) -> Repeater:
+        """Put `message` there every `seconds`."""
+        return self._keep(Repeater(self.cell.registry.timers, seconds, partial(self._send, message)))
 
-        timer = self.cell.registry.timers.after(seconds, send)
+    def _send(self, message: object) -> None:
+        box = self.cell.box
+        if not self.over and box is not None and not box.put_urgent(message):
+            self.cell.dead_letter(message, "a timer's message found the urgent lane full")
+
+    def _keep(self, timer: T) -> T:
         self._timers = [kept for kept in self._timers if not kept.cancelled]
         self._timers.append(timer)
         return timer
@@ -132,7 +136,7 @@ class Cell:
 
     __slots__ = (
         "box", "children", "error", "gone", "incarnation", "life", "listening", "path", "registry", "restarts",
-        "since", "spec", "state", "stopping", "waits_for",
+        "since", "spec", "state", "stopping", "tracers", "waits_for",
     )  # fmt: skip
 
     def __init__(self, path: str, spec: ChildSpec[Any], registry: Registry) -> None:
@@ -152,6 +156,8 @@ class Cell:
         self.life: Life | None = None
         self.waits_for: Cell | None = None
         """The place that its handler waits for at this moment."""
+        self.tracers: list[Subscription] = []
+        """Who hears of each message that is handled here; empty nearly always."""
         self.children: dict[str, Cell] = {}
         mailbox = mailbox_of(spec.factory)
         self.box: Box | None = Box(mailbox, self._pushed_out) if isinstance(mailbox, Mailbox) else None
@@ -191,7 +197,7 @@ class Cell:
                 path=self.path,
                 at=time.time(),
                 message=type(message).__name__,
-                text=_REPR.repr(message)[:SHORT],
+                text=short_repr(message),
                 reason=reason[:LINE],
             )
         )
@@ -252,6 +258,32 @@ class Cell:
                 self.registry.unwatch(self.path, life)
 
     # --- what people see
+
+    def trace(self, bound: int) -> Subscription:
+        """Hear of each message that is handled here from now on, over restarts too."""
+        subscription = Subscription(bound, self._untrace)
+        self.tracers.append(subscription)
+        return subscription
+
+    def _untrace(self, subscription: Subscription) -> None:
+        if subscription in self.tracers:
+            self.tracers.remove(subscription)
+
+    def tell_tracers(self, item: object, answer: object, took: float) -> None:
+        """A message was handled, in `took` seconds."""
+        asked = isinstance(item, Call)
+        message = item.request if isinstance(item, Call) else item
+        event = Handled(
+            path=self.path,
+            at=time.time(),
+            message=type(message).__name__,
+            text=short_repr(message),
+            asked=asked,
+            answer=short_repr(answer.value) if isinstance(answer, Reply) else "",
+            took=took,
+        )
+        for tracer in self.tracers:
+            tracer.offer(event)
 
     def snapshot(self) -> Node:
         """This place and what is below it."""

@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
-from supervisor.actor import StopOrder, live
 from supervisor.clock import Timer
 from supervisor.errors import ActorStopped, AdminRefused, IntensityExceeded, InvalidSpec, StartFailed, one_line
 from supervisor.events import BecameZombie, ChildExited, ChildStarted, End, GaveUp, RestartScheduled
+from supervisor.incarnation import live
+from supervisor.orders import StopOrder
 from supervisor.registry import Cell, Life
 from supervisor.restarts import Command, Finish, Forget, Judge, Ready, Rest, Start, Stop, Wait, Where
 from supervisor.snapshot import State

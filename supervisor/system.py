@@ -11,14 +11,17 @@ from typing import Any, TypeVar
 
 import trio
 
-from supervisor.actor import Actor, Ref
+from supervisor.actor import Actor
 from supervisor.errors import AdminRefused, NoSuchActor
 from supervisor.events import End
+from supervisor.messages import short_repr
+from supervisor.orders import ResumeOrder, SuspendOrder
+from supervisor.refs import Ref
 from supervisor.registry import Cell, Registry
 from supervisor.snapshot import Node, State
 from supervisor.spec import ChildSpec, Supervisor
 from supervisor.supervisor import SupervisorTask, Waiter
-from supervisor.telemetry import Telemetry
+from supervisor.telemetry import Subscription, Telemetry
 
 M = TypeVar("M")
 
@@ -99,6 +102,31 @@ class System:
         """The child spec of `path`. Raises `NoSuchActor`."""
         return self._cell(path).spec
 
+    def suspend(self, path: str) -> None:
+        """Have the actor at `path` take no more messages once the one in hand is done; what comes waits.
+
+        Raises `NoSuchActor`, and `AdminRefused` for a supervisor or an actor that is down. A restart resumes it.
+        """
+        self._order(path, SuspendOrder())
+
+    def resume(self, path: str) -> None:
+        """Have it go on. Harmless when it is not suspended. Raises as `suspend` does."""
+        self._order(path, ResumeOrder())
+
+    def inspect(self, path: str) -> dict[str, str]:
+        """The state of the actor at `path`, by name, as its `inspect` allows. Raises as `suspend` does."""
+        life = self._cell(path).life
+        if life is None or life.actor is None:
+            raise AdminRefused(path, "there is no running actor")
+        return {name: short_repr(value) for name, value in life.actor.inspect().items()}
+
+    def trace(self, path: str, bound: int = 256) -> Subscription:
+        """Hear of each message that the actor at `path` handles from now on; close it when you have heard enough.
+
+        At most `bound` events wait for you; the oldest goes first, and you are told how many. Raises `NoSuchActor`.
+        """
+        return self._cell(path).trace(bound)
+
     async def wait_over(self) -> None:
         """Wait until the tree has ended, for whatever reason."""
         await self._over.wait()
@@ -110,6 +138,12 @@ class System:
         if cell is None:
             raise NoSuchActor(path)
         return cell
+
+    def _order(self, path: str, order: SuspendOrder | ResumeOrder) -> None:
+        cell = self._cell(path)
+        if cell.life is None or cell.box is None:
+            raise AdminRefused(path, "there is no running actor")
+        cell.box_order(order)
 
     def _supervisor(self, path: str) -> SupervisorTask:
         if path == "/":

@@ -20,8 +20,8 @@ KEPT_FAILURES: Final = 100
 class Subscription:
     """A bounded view of the events from now on: an async iterator; `close` ends it."""
 
-    def __init__(self, bus: "Telemetry", bound: int) -> None:
-        self._bus = bus
+    def __init__(self, bound: int, forget: "Callable[[Subscription], None]") -> None:
+        self._forget = forget
         self._events: deque[Event] = deque(maxlen=bound)
         self._lost = 0
         self._news = trio.Event()
@@ -50,7 +50,7 @@ class Subscription:
     def close(self) -> None:
         """No more events."""
         self._closed = True
-        self._bus.forget(self)
+        self._forget(self)
         self._news.set()
 
 
@@ -81,7 +81,7 @@ class Telemetry:
         """
         if bound < 1:
             raise ValueError(f"a subscription holds at least 1 event, not {bound}")
-        subscription = Subscription(self, bound)
+        subscription = Subscription(bound, self.forget)
         self._subscriptions.append(subscription)
         return subscription
 

@@ -1,0 +1,181 @@
+"""The life of one incarnation: made, started, fed one message at a time, let go.
+
+`live` is the only caller of an actor's methods but `describe` and `inspect`. Whatever an actor raises ends here and
+becomes a reason; only what came from outside of it passes.
+"""
+
+from collections.abc import Awaitable, Callable
+from functools import partial
+from math import inf
+from time import perf_counter
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import trio
+
+from supervisor.actor import Actor, Context, current_path
+from supervisor.calls import Call
+from supervisor.errors import Ignore, NoReply, StartTimeout, one_line
+from supervisor.events import End
+from supervisor.messages import Reply
+from supervisor.orders import ResumeOrder, StopOrder, SuspendOrder
+from supervisor.refs import handling
+from supervisor.registry import Life
+from supervisor.snapshot import State
+from supervisor.spec import Shutdown
+
+if TYPE_CHECKING:
+    from supervisor.system import System
+
+R = TypeVar("R")
+
+LAST_WORDS: Final = 1.0
+"""Seconds that `stopping` may take of an actor that had to be cancelled for being late."""
+
+
+async def live(life: Life, system: "System", announce: Callable[[], None]) -> tuple[End, BaseException | None]:
+    """One incarnation, from factory to end; raises nothing but KeyboardInterrupt and a cancel from outside.
+
+    `announce` is called once it is up. Returns how it ended and, if it failed, why.
+    """
+    current_path.set(life.cell.path)
+    handling.set(life.cell)
+    timeout = life.cell.spec.start_timeout
+    life.scope.deadline = trio.current_time() + timeout
+    end, reason = await _contain(life.scope, partial(_run, life, Context(life, system), announce))
+    if end is None and reason is None and not (life.killed or life.cell.stopping):
+        reason = StartTimeout(life.cell.path, timeout)
+    if isinstance(reason, Ignore) and not life.up:
+        end, reason = End.IGNORED, None
+    if reason is not None:
+        end = End.FAILED
+        life.fail_callers(reason)  # at once: `stopping` may take its time
+    end = end or End.SHUTDOWN
+    late = await _let_go(life, end)
+    if late is None:
+        return end, reason
+    if reason is not None:
+        reason.add_note(f"and its stopping raised {one_line(late)}")
+    return End.FAILED, reason or late
+
+
+async def _run(life: Life, context: Context, announce: Callable[[], None]) -> End:
+    actor: Actor[Any] = life.cell.spec.factory()  # type: ignore[operator]  # supervisors are run elsewhere
+    actor.context = context
+    life.actor = actor
+    await actor.started()
+    if not life.scope.cancel_called:
+        life.scope.deadline = inf
+        announce()
+    end = await _serve(life, actor, context)
+    if end is not None:
+        return end
+    async with trio.open_nursery() as nursery:
+        context._helpers = nursery
+        # Also if it is cancelled by now: a helper may own what `started` has opened, and gets its chance to close it.
+        for helper in context._wants:
+            nursery.start_soon(helper)
+        end = await _serve(life, actor, context) or End.NORMAL
+        late = await _let_go(life, end)
+        nursery.cancel_scope.cancel()
+    if late is not None:
+        raise late
+    return end
+
+
+async def _serve(life: Life, actor: Actor[Any], context: Context) -> End | None:
+    """Feed the actor until it is told to stop; None when it has asked for its first helper task."""
+    cell, box = life.cell, life.cell.box
+    assert box is not None
+    take, receive = box.take, actor.receive
+    if context._helpers is not None or not context._wants:
+        await trio.lowlevel.checkpoint_if_cancelled()
+    ending: End | None = None
+    left = 0
+    while not life.over:  # a zombie that comes back must not take what is its successor's
+        if context._wants and context._helpers is None:
+            return None
+        if ending is not None:
+            if left == 0:
+                return ending
+            left -= 1
+        item = await take()
+        began = perf_counter() if cell.tracers else 0.0
+        if type(item) is Call:
+            if item.done:
+                continue
+            life.current = item
+            answer = await receive(item.request)
+            life.current = None
+            if began:
+                cell.tell_tracers(item, answer, perf_counter() - began)
+            if type(answer) is Reply:
+                item.succeed(answer.value)
+            elif not item.promised:
+                item.fail(NoReply(cell.path, type(item.request).__name__))
+        elif type(item) is StopOrder:
+            ending, left = item.end, len(box) if item.drain else 0
+        elif type(item) is SuspendOrder:
+            await _suspended(life)
+        elif type(item) is not ResumeOrder:
+            life.current = item
+            await receive(item)
+            life.current = None
+            if began:
+                cell.tell_tracers(item, None, perf_counter() - began)
+    return End.SHUTDOWN
+
+
+async def _suspended(life: Life) -> None:
+    """Take no message until an order says otherwise; what else is in that lane is heard of afterwards."""
+    cell, box = life.cell, life.cell.box
+    assert box is not None
+    cell.become(State.SUSPENDED)
+    later: list[object] = []
+    while type(order := await box.take_order()) is not ResumeOrder:
+        later.append(order)
+        if type(order) is StopOrder:
+            break
+    box.control.extendleft(reversed(later))
+    if not cell.stopping:
+        cell.become(State.RUNNING)
+
+
+async def _let_go(life: Life, end: End) -> BaseException | None:
+    """Have the actor run `stopping`, once, whatever happens around it; returns what that raised."""
+    rule = life.cell.spec.shutdown
+    brutal = rule is Shutdown.BRUTAL and (life.killed or life.cell.stopping)
+    if life.actor is None or life.let_go or brutal:
+        return None
+    life.let_go = True
+    grace = LAST_WORDS if life.killed else rule if isinstance(rule, int | float) else inf
+    life.scope = trio.CancelScope(shield=True, deadline=trio.current_time() + grace)
+    return (await _contain(life.scope, partial(life.actor.stopping, end)))[1]
+
+
+async def _contain(
+    scope: trio.CancelScope, function: Callable[[], Awaitable[R]]
+) -> tuple[R | None, BaseException | None]:
+    """Run an actor's own code in `scope`: returns its result, or what it raised, or neither if it was cancelled."""
+    try:
+        with scope:
+            return await function(), None
+    except BaseException as error:
+        if _not_its_own(error):
+            raise
+        return None, _unwrapped(error)
+    return None, None
+
+
+def _not_its_own(error: BaseException) -> bool:
+    """Whether an error came from outside of the actor: a cancel from above, or the end of the program."""
+    outside = (trio.Cancelled, KeyboardInterrupt, GeneratorExit)
+    if isinstance(error, BaseExceptionGroup):
+        return error.subgroup(outside) is not None
+    return isinstance(error, outside)
+
+
+def _unwrapped(error: BaseException) -> BaseException:
+    """A helper's own error, without the groups that nurseries put around it."""
+    while isinstance(error, BaseExceptionGroup) and len(error.exceptions) == 1:
+        error = error.exceptions[0]
+    return error

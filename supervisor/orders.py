@@ -1,0 +1,27 @@
+"""What the runtime tells an actor's loop, through the lane that no message can block.
+
+Pure. Orders are not messages: no actor sees one, and none is ever a dead letter.
+"""
+
+from supervisor.events import End
+
+
+class StopOrder:
+    """Finish the message in hand, then end like this.
+
+    `drain`: handle what waits now as well; what comes later is not waited for.
+    """
+
+    __slots__ = ("drain", "end")
+
+    def __init__(self, end: End, *, drain: bool = False) -> None:
+        self.end = end
+        self.drain = drain
+
+
+class SuspendOrder:
+    """Finish the message in hand, then take no more until a `ResumeOrder`; a stop is still obeyed."""
+
+
+class ResumeOrder:
+    """Go on."""
