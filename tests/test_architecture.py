@@ -17,6 +17,7 @@ RUNTIME = [
     "backoff",
     "messages",
     "events",
+    "orders",
     "spec",
     "restarts",
     "snapshot",
@@ -24,7 +25,10 @@ RUNTIME = [
     "calls",
     "telemetry",
     "registry",
+    "refs",
     "actor",
+    "incarnation",
+    "asking",
     "supervisor",
     "system",
     "control",
@@ -32,7 +36,7 @@ RUNTIME = [
 ]
 """The runtime's files: each imports only from those before it."""
 
-PURE_RUNTIME = ["errors", "messages", "spec", "backoff", "restarts", "events", "snapshot"]
+PURE_RUNTIME = ["errors", "messages", "spec", "backoff", "restarts", "events", "orders", "snapshot", "asking"]
 IMPURE = {"trio", "time", "random", "os"}
 
 PURE_ACTORS = [
