@@ -15,7 +15,7 @@ from supervisor.calls import Call, Promise
 from supervisor.clock import Repeater, Timer
 from supervisor.events import End
 from supervisor.messages import Message, Reply, Request
-from supervisor.orders import StopOrder
+from supervisor.orders import HelperOrder, StopOrder
 from supervisor.refs import Ref, handling
 from supervisor.registry import Life
 from supervisor.snapshot import Description
@@ -62,6 +62,7 @@ class Context:
         helper = partial(_help, function, *args)
         if self._helpers is None:
             self._wants.append(helper)
+            self._life.cell.box_order(HelperOrder())
         else:
             self._helpers.start_soon(helper)
 

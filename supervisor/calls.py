@@ -39,12 +39,7 @@ class Call:
         """Wait in the caller's task for the end, and return the reply or raise why there is none."""
         if self._outcome is None:
             self._parked = True
-
-            def abort(_: object) -> trio.lowlevel.Abort:
-                self.abandon()
-                return trio.lowlevel.Abort.SUCCEEDED
-
-            return await trio.lowlevel.wait_task_rescheduled(abort)
+            return await trio.lowlevel.wait_task_rescheduled(self._abort)
         await trio.lowlevel.checkpoint()
         return self._outcome.unwrap()
 
@@ -66,6 +61,10 @@ class Call:
         """The caller was cancelled: nobody is told, and a request that still waits is not handled."""
         if not self.done:
             self._end()
+
+    def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self.abandon()
+        return trio.lowlevel.Abort.SUCCEEDED
 
     @property
     def promised(self) -> bool:

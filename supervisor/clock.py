@@ -7,9 +7,12 @@ double its cost, so calls with the same timeout share a dict: insertion order is
 import heapq
 from collections.abc import Callable
 from math import inf
-from typing import Protocol
+from typing import Final, Protocol
 
 import trio
+
+KEPT_GROUPS: Final = 16
+"""How many durations are remembered without a call that uses them: most programs have a few, and use them again."""
 
 
 class Expiring(Protocol):
@@ -81,6 +84,7 @@ class Timers:
         self._dead = 0
         self._groups: dict[float, dict[Expiring, float]] = {}
         self._sleep = trio.CancelScope()
+        self._wakes_at = inf
 
     def at(self, deadline: float, callback: Callable[[], None]) -> Timer:
         """Call back at `deadline` (seconds on trio's clock)."""
@@ -114,8 +118,10 @@ class Timers:
     def forget(self, call: Expiring, timeout: float) -> None:
         """The call has ended. Harmless when it is not watched."""
         group = self._groups.get(timeout)
-        if group is not None and group.pop(call, None) is not None and not group:
-            del self._groups[timeout]
+        if group is not None:
+            group.pop(call, None)
+            if not group and len(self._groups) > KEPT_GROUPS:
+                del self._groups[timeout]
 
     @property
     def pending(self) -> int:
@@ -126,16 +132,18 @@ class Timers:
     async def run(self) -> None:
         """Serve until cancelled."""
         while True:
-            with trio.CancelScope(deadline=self._next()) as self._sleep:
+            self._wakes_at = self._next()
+            with trio.CancelScope(deadline=self._wakes_at) as self._sleep:
                 await trio.sleep_forever()
             self._fire(trio.current_time())
 
     def _wake_by(self, deadline: float) -> None:
-        self._sleep.deadline = min(self._sleep.deadline, deadline)
+        if deadline < self._wakes_at:
+            self._wakes_at = self._sleep.deadline = deadline
 
     def _next(self) -> float:
         heap = self._heap[0][0] if self._heap else inf
-        return min(heap, min((next(iter(group.values())) for group in self._groups.values()), default=inf))
+        return min(heap, min((next(iter(group.values())) for group in self._groups.values() if group), default=inf))
 
     def _fire(self, now: float) -> None:
         while self._heap and self._heap[0][0] <= now:

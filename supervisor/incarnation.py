@@ -16,8 +16,9 @@ from supervisor.actor import Actor, Context, current_path
 from supervisor.calls import Call
 from supervisor.errors import Ignore, NoReply, StartTimeout, one_line
 from supervisor.events import End
+from supervisor.mailbox import NOTHING, Box
 from supervisor.messages import Reply
-from supervisor.orders import ResumeOrder, StopOrder, SuspendOrder
+from supervisor.orders import ORDERS, HelperOrder, ResumeOrder, StopOrder, SuspendOrder
 from supervisor.refs import handling
 from supervisor.registry import Life
 from supervisor.snapshot import State
@@ -84,45 +85,66 @@ async def _run(life: Life, context: Context, announce: Callable[[], None]) -> En
 
 async def _serve(life: Life, actor: Actor[Any], context: Context) -> End | None:
     """Feed the actor until it is told to stop; None when it has asked for its first helper task."""
-    cell, box = life.cell, life.cell.box
+    cell, box, receive = life.cell, life.cell.box, actor.receive
     assert box is not None
-    take, receive = box.take, actor.receive
-    if context._helpers is not None or not context._wants:
-        await trio.lowlevel.checkpoint_if_cancelled()
-    ending: End | None = None
-    left = 0
+    if context._wants and context._helpers is None:
+        return None
+    await trio.lowlevel.checkpoint_if_cancelled()
+    take_nowait = box.take_nowait
     while not life.over:  # a zombie that comes back must not take what is its successor's
-        if context._wants and context._helpers is None:
-            return None
-        if ending is not None:
-            if left == 0:
-                return ending
-            left -= 1
-        item = await take()
-        began = perf_counter() if cell.tracers else 0.0
-        if type(item) is Call:
-            if item.done:
+        item = take_nowait()
+        if item is NOTHING:
+            life.current = None
+            item = await box.take()
+            if type(item) in ORDERS:
+                if type(item) is StopOrder:
+                    if item.drain:
+                        await _drain(life, actor, box, len(box))
+                    return item.end
+                if type(item) is SuspendOrder:
+                    await _suspended(life)
+                elif type(item) is HelperOrder and context._helpers is None:
+                    return None
                 continue
-            life.current = item
-            answer = await receive(item.request)
-            life.current = None
-            if began:
-                cell.tell_tracers(item, answer, perf_counter() - began)
-            if type(answer) is Reply:
-                item.succeed(answer.value)
-            elif not item.promised:
-                item.fail(NoReply(cell.path, type(item.request).__name__))
-        elif type(item) is StopOrder:
-            ending, left = item.end, len(box) if item.drain else 0
-        elif type(item) is SuspendOrder:
-            await _suspended(life)
-        elif type(item) is not ResumeOrder:
-            life.current = item
+        life.current = item
+        if cell.tracers:
+            await _handle_traced(life, actor, item)
+        elif type(item) is not Call:
             await receive(item)
-            life.current = None
-            if began:
-                cell.tell_tracers(item, None, perf_counter() - began)
+        elif not item.done:
+            _conclude(life, item, await receive(item.request))
     return End.SHUTDOWN
+
+
+def _conclude(life: Life, call: Call, answer: object) -> None:
+    """The handler of a request has returned: the caller gets the reply, or hears that none was made."""
+    if type(answer) is Reply:
+        call.succeed(answer.value)
+    elif not call.promised:
+        call.fail(NoReply(life.cell.path, type(call.request).__name__))
+
+
+async def _handle_traced(life: Life, actor: Actor[Any], item: object) -> None:
+    """Handle one message, and tell those who look on."""
+    began = perf_counter()
+    answer: object = None
+    if not isinstance(item, Call):
+        await actor.receive(item)
+    elif not item.done:
+        answer = await actor.receive(item.request)
+        _conclude(life, item, answer)
+    life.cell.tell_tracers(item, answer, perf_counter() - began)
+
+
+async def _drain(life: Life, actor: Actor[Any], box: Box, count: int) -> None:
+    """Handle the `count` messages that wait; no order is heard of in the meantime, and the grace ends it all."""
+    for _ in range(count):
+        item = box.take_nowait()
+        while item is NOTHING or type(item) in ORDERS:
+            item = await box.take()
+        life.current = item
+        await _handle_traced(life, actor, item)
+    life.current = None
 
 
 async def _suspended(life: Life) -> None:

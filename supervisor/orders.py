@@ -19,9 +19,16 @@ class StopOrder:
         self.drain = drain
 
 
+class HelperOrder:
+    """The actor wants its first helper task."""
+
+
 class SuspendOrder:
     """Finish the message in hand, then take no more until a `ResumeOrder`; a stop is still obeyed."""
 
 
 class ResumeOrder:
     """Go on."""
+
+
+ORDERS = frozenset({StopOrder, HelperOrder, SuspendOrder, ResumeOrder})

@@ -54,7 +54,10 @@ class Ref(Generic[M_in]):
 
         Raises `MailboxFull` under REJECT, `ActorStopped` or `NoSuchActor` when nobody will handle it, `AskCycle`.
         """
-        box = self._box()
+        cell = self._cell
+        box = cell.door if cell is not None else None
+        if box is None:
+            box = self._box()
         if not box.put(message):
             asker = self._asker() if box.spec.overflow is Overflow.WAIT else None
             try:

@@ -135,7 +135,7 @@ class Cell:
     """A child's place in the tree."""
 
     __slots__ = (
-        "box", "children", "error", "gone", "incarnation", "life", "listening", "path", "registry", "restarts",
+        "box", "children", "door", "error", "gone", "incarnation", "life", "listening", "path", "registry", "restarts",
         "since", "spec", "state", "stopping", "tracers", "waits_for",
     )  # fmt: skip
 
@@ -161,6 +161,8 @@ class Cell:
         self.children: dict[str, Cell] = {}
         mailbox = mailbox_of(spec.factory)
         self.box: Box | None = Box(mailbox, self._pushed_out) if isinstance(mailbox, Mailbox) else None
+        self.door = self.box
+        """The mailbox while it is open to senders, else None: all that a ref has to look at."""
         registry.cells[path] = self
 
     def become(self, state: State) -> None:
@@ -173,7 +175,7 @@ class Cell:
         """The next incarnation."""
         self.incarnation += 1
         self.restarts += self.incarnation > 1
-        self.listening, self.stopping = True, False
+        self.listening, self.stopping, self.door = True, False, self.box
         self.life = Life(self, self.incarnation)
         return self.life
 
@@ -238,7 +240,7 @@ class Cell:
 
     def close_down(self, reason: str) -> None:
         """Down until an admin call says otherwise: what waits goes to the dead letters, what comes is refused."""
-        self.listening = False
+        self.listening, self.door = False, None
         self.discard_waiting(reason)
 
     def leave(self, reason: str, *, for_good: bool) -> None:
