@@ -16,7 +16,7 @@ from supervisor.actor import Actor, Context, current_path
 from supervisor.calls import Call
 from supervisor.errors import Ignore, NoReply, StartTimeout, one_line
 from supervisor.events import End
-from supervisor.mailbox import NOTHING, Box
+from supervisor.mailbox import Box
 from supervisor.messages import Reply
 from supervisor.orders import ORDERS, HelperOrder, ResumeOrder, StopOrder, SuspendOrder
 from supervisor.refs import handling
@@ -90,29 +90,42 @@ async def _serve(life: Life, actor: Actor[Any], context: Context) -> End | None:
     if context._wants and context._helpers is None:
         return None
     await trio.lowlevel.checkpoint_if_cancelled()
-    take_nowait = box.take_nowait
+    control, coalesces = box.control, box.spec.coalesce is not None
     while not life.over:  # a zombie that comes back must not take what is its successor's
-        item = take_nowait()
-        if item is NOTHING:
-            life.current = None
-            item = await box.take()
-            if type(item) in ORDERS:
-                if type(item) is StopOrder:
-                    if item.drain:
-                        await _drain(life, actor, box, len(box))
-                    return item.end
-                if type(item) is SuspendOrder:
-                    await _suspended(life)
-                elif type(item) is HelperOrder and context._helpers is None:
-                    return None
-                continue
-        life.current = item
-        if cell.tracers:
-            await _handle_traced(life, actor, item)
-        elif type(item) is not Call:
-            await receive(item)
-        elif not item.done:
-            _conclude(life, item, await receive(item.request))
+        life.current = None
+        item = await box.take()
+        if type(item) in ORDERS:
+            if type(item) is StopOrder:
+                if item.drain:
+                    await _drain(life, actor, box, len(box))
+                return item.end
+            if type(item) is SuspendOrder:
+                await _suspended(life)
+            elif type(item) is HelperOrder and context._helpers is None:
+                return None
+            continue
+        # Then on without ceremony, as long as the budget lasts and no order comes.
+        receive_nowait, budget, traced = box.receive_nowait, box.budget, bool(cell.tracers)
+        try:
+            while True:
+                life.current = item
+                if traced:
+                    await _handle_traced(life, actor, item)
+                elif type(item) is not Call:
+                    await receive(item)
+                elif not item.done:
+                    _conclude(life, item, await receive(item.request))
+                if budget <= 0 or control:
+                    break
+                try:
+                    item = receive_nowait()
+                except trio.WouldBlock:
+                    break
+                budget -= 1
+                if coalesces:
+                    item = box.unwrap(item)
+        finally:
+            box.budget = budget
     return End.SHUTDOWN
 
 
@@ -139,9 +152,8 @@ async def _handle_traced(life: Life, actor: Actor[Any], item: object) -> None:
 async def _drain(life: Life, actor: Actor[Any], box: Box, count: int) -> None:
     """Handle the `count` messages that wait; no order is heard of in the meantime, and the grace ends it all."""
     for _ in range(count):
-        item = box.take_nowait()
-        while item is NOTHING or type(item) in ORDERS:
-            item = await box.take()
+        while type(item := await box.take()) in ORDERS:
+            pass
         life.current = item
         await _handle_traced(life, actor, item)
     life.current = None

@@ -13,6 +13,7 @@ from typing import Any, Final
 
 import trio
 
+from supervisor.orders import LookOrder
 from supervisor.spec import Mailbox, Overflow
 
 BUDGET_MESSAGES: Final = 64
@@ -26,12 +27,7 @@ class _Wake:
 _WAKE: Final = _Wake()
 
 
-class _Nothing:
-    """What `take_nowait` gives when there is nothing that it may take."""
-
-
-NOTHING: Final = _Nothing()
-LONGEST_STRIDE: Final = 16
+LONGEST_STRIDE: Final = 32
 """How many messages may be taken between two looks at the clock."""
 
 
@@ -52,8 +48,8 @@ class Box:
     """
 
     __slots__ = (
-        "_budget", "_dropped", "_left", "_looked", "_parked", "_receive", "_receive_nowait", "_received", "_send",
-        "_send_nowait", "_slots", "_stride", "_until", "closed", "control", "put", "put_whole", "spec", "urgent",
+        "_dropped", "_left", "_looked", "_parked", "_plain", "_receive", "_received", "_send", "_slots", "_stride",
+        "_until", "budget", "closed", "control", "push", "push_whole", "receive_nowait", "spec", "urgent",
     )  # fmt: skip
 
     def __init__(self, spec: Mailbox, dropped: Callable[[Any], None]) -> None:
@@ -65,17 +61,20 @@ class Box:
         self._dropped = dropped
         self._send: trio.MemorySendChannel[Any] | None = None
         self._receive: trio.MemoryReceiveChannel[Any] | None = None
-        self._send_nowait: Callable[[Any], None] = self._send_first
-        self._receive_nowait: Callable[[], Any] = _none_yet
+        self.receive_nowait: Callable[[], Any] = _none_yet
+        """The channel's own, once it is made; what it gives must go through `unwrap`."""
         self._slots: dict[Hashable, _Slot] | None = None if spec.coalesce is None else {}
         self._parked: trio.lowlevel.Task | None = None
-        # Chosen once, because each call between a sender and the channel costs as much as a tenth of a message.
-        self.put: Callable[[Any], bool] = self._offer if spec.coalesce is None else self._put_slot
-        """Take a message in without waiting; False if the box is full and its policy does not drop."""
-        self.put_whole: Callable[[Any], bool] = self._offer if spec.coalesce is None else self._put_whole
-        """Like `put`, for what nothing may replace: a request, or a message without a key."""
+        self._plain = spec.coalesce is None and spec.overflow is not Overflow.DROP_OLDEST
+        self.push: Callable[[Any], None] = self._push_first
+        """Take a message in without waiting. Raises `trio.WouldBlock` if the box is full and its policy does not drop.
+
+        Of a plain box it is the channel's own `send_nowait`: each call in between costs a tenth of a message.
+        """
+        self.push_whole: Callable[[Any], None] = self._push_first
+        """Like `push`, for what nothing may replace: a request, or a message without a key."""
         # How many may be taken before the next look at the clock, how many that were at the last one, how many after.
-        self._budget = self._stride = self._left = 0
+        self.budget = self._stride = self._left = 0
         self._looked = self._until = 0.0
 
     def __len__(self) -> int:
@@ -85,42 +84,50 @@ class Box:
     @property
     def received(self) -> int:
         """How many messages were taken out of the channel and the urgent lane."""
-        return self._received + self._stride - self._budget
+        return self._received + self._stride - self.budget
 
     # --- senders
 
-    def _put_slot(self, message: object) -> bool:
+    def put(self, message: object) -> bool:
+        """Take a message in without waiting; False if the box is full and its policy does not drop."""
+        try:
+            self.push(message)
+        except trio.WouldBlock:
+            return False
+        return True
+
+    def _push_first(self, message: object) -> None:
+        self._open()
+        self.push(message)
+        self._unpark()
+
+    def _push_slot(self, message: object) -> None:
         slots, coalesce = self._slots, self.spec.coalesce
         if slots is None or coalesce is None or (key := coalesce(message)) is None:
-            return self._put_whole(message)
+            self._push_whole(message)
+            return
         slot = slots.get(key)
-        if slot is not None:
+        if slot is None:
+            slot = _Slot(key, message)
+            self._push_dropping(slot)
+            slots[key] = slot
+        else:
             slot.message = message
-            return True
-        slot = _Slot(key, message)
-        if not self._offer(slot):
-            return False
-        slots[key] = slot
-        return True
 
-    def _put_whole(self, message: object) -> bool:
+    def _push_whole(self, message: object) -> None:
         if self._slots:
             self._slots.clear()  # what comes after it may not overtake it by replacing an older snapshot
-        return self._offer(message)
+        self._push_dropping(message)
 
-    def _offer(self, item: object) -> bool:
+    def _push_dropping(self, item: object) -> None:
+        assert self._send is not None
         try:
-            self._send_nowait(item)
+            self._send.send_nowait(item)
         except trio.WouldBlock:
             if self.spec.overflow is not Overflow.DROP_OLDEST:
-                return False
-            self._dropped(self._unwrap(self._receive_nowait()))
-            self._send_nowait(item)
-        return True
-
-    def _send_first(self, item: object) -> None:
-        self._open().send_nowait(item)
-        self._unpark()
+                raise
+            self._dropped(self.unwrap(self.receive_nowait()))
+            self._send.send_nowait(item)
 
     async def wait_put(self, message: object) -> None:
         """Take the message in as soon as there is room. Raises `trio.BrokenResourceError` when the box closes."""
@@ -136,7 +143,7 @@ class Box:
         if len(self.urgent) >= self.spec.bound:
             return False
         self.urgent.append(message)
-        self._nudge()
+        self.order(LookOrder())
         return True
 
     def order(self, order: object) -> None:
@@ -146,32 +153,24 @@ class Box:
 
     # --- the receiver
 
-    def take_nowait(self) -> Any:
-        """The next message, if it may be taken at once; else `NOTHING`, and `take` knows what is to be done."""
-        if self._budget <= 0 or self.control or self.urgent:
-            return NOTHING
-        try:
-            item = self._receive_nowait()
-        except trio.WouldBlock:
-            return NOTHING
-        self._budget -= 1
-        return self._unwrap(item) if type(item) is _Slot else item
-
     async def take(self) -> Any:
         """The next order, else the next urgent message, else the next message. Waits while there is none."""
         while True:
             # No await between this test and parking, except the checkpoint that starts over: an order is never missed.
             if self.control:
-                return self.control.popleft()
-            if self._budget <= 0 and self._is_used_up():
+                order = self.control.popleft()
+                if type(order) is LookOrder:
+                    continue
+                return order
+            if self.budget <= 0 and self._is_used_up():
                 await trio.lowlevel.checkpoint()
                 self._refill()
                 continue
             if self.urgent:
-                self._budget -= 1
+                self.budget -= 1
                 return self.urgent.popleft()
             try:
-                item = self._receive_nowait()
+                item = self.receive_nowait()
             except trio.WouldBlock:
                 if self._receive is None:
                     await self._park()
@@ -181,8 +180,8 @@ class Box:
                 self._refill()
                 if item is _WAKE:
                     continue
-            self._budget -= 1
-            return self._unwrap(item) if type(item) is _Slot else item
+            self.budget -= 1
+            return self.unwrap(item) if self._slots is not None else item
 
     async def take_order(self) -> Any:
         """The next order of the control lane; messages wait."""
@@ -201,7 +200,7 @@ class Box:
             except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
                 return
             if item is not _WAKE:
-                yield self._unwrap(item)
+                yield self.unwrap(item)
 
     def close(self) -> None:
         """No message can come any more; senders that wait get `trio.BrokenResourceError`."""
@@ -211,12 +210,16 @@ class Box:
 
     # --- inside
 
-    def _open(self) -> "trio.MemorySendChannel[Any]":
+    def _open(self) -> None:
         self._send, self._receive = trio.open_memory_channel[Any](self.spec.bound)
-        self._send_nowait, self._receive_nowait = self._send.send_nowait, self._receive.receive_nowait
-        return self._send
+        self.receive_nowait = self._receive.receive_nowait
+        if self._plain:
+            self.push = self.push_whole = self._send.send_nowait
+        else:
+            self.push, self.push_whole = self._push_slot, self._push_whole
 
-    def _unwrap(self, item: object) -> object:
+    def unwrap(self, item: object) -> object:
+        """The message that came out of the channel as `item`."""
         if type(item) is _Slot:
             if self._slots is not None and self._slots.get(item.key) is item:
                 del self._slots[item.key]
@@ -224,8 +227,8 @@ class Box:
         return item
 
     def _refill(self) -> None:
-        self._received += self._stride - self._budget
-        self._budget = self._stride = 1
+        self._received += self._stride - self.budget
+        self.budget = self._stride = 1
         self._left = BUDGET_MESSAGES - 1
         self._looked = perf_counter()
         self._until = self._looked + BUDGET_SECONDS
@@ -236,9 +239,9 @@ class Box:
         if self._left <= 0 or now >= self._until:
             return True
         each = (now - self._looked) / self._stride
-        self._received += self._stride - self._budget
+        self._received += self._stride - self.budget
         self._looked = now
-        self._budget = self._stride = max(1, min(LONGEST_STRIDE, self._left, int((self._until - now) / (each or 1e-9))))
+        self.budget = self._stride = max(1, min(LONGEST_STRIDE, self._left, int((self._until - now) / (each or 1e-9))))
         self._left -= self._stride
         return False
 

@@ -23,6 +23,10 @@ class HelperOrder:
     """The actor wants its first helper task."""
 
 
+class LookOrder:
+    """Something else than a message in the channel wants attention: an urgent message, someone who traces."""
+
+
 class SuspendOrder:
     """Finish the message in hand, then take no more until a `ResumeOrder`; a stop is still obeyed."""
 
@@ -31,4 +35,4 @@ class ResumeOrder:
     """Go on."""
 
 
-ORDERS = frozenset({StopOrder, HelperOrder, SuspendOrder, ResumeOrder})
+ORDERS = frozenset({StopOrder, HelperOrder, LookOrder, SuspendOrder, ResumeOrder})

@@ -58,7 +58,9 @@ class Ref(Generic[M_in]):
         box = cell.door if cell is not None else None
         if box is None:
             box = self._box()
-        if not box.put(message):
+        try:
+            box.push(message)
+        except trio.WouldBlock:
             asker = self._asker() if box.spec.overflow is Overflow.WAIT else None
             try:
                 await self._wait_put(box, message)
@@ -72,8 +74,17 @@ class Ref(Generic[M_in]):
         Raises `MailboxFull`, `ActorStopped` or `NoSuchActor`.
         """
         box = self._box()
-        if not (box.put_urgent(message) if urgent else box.put(message)):
-            raise MailboxFull(self.path, box.spec.bound)
+        if urgent:
+            if box.put_urgent(message):
+                return
+        else:
+            try:
+                box.push(message)
+            except trio.WouldBlock:
+                pass
+            else:
+                return
+        raise MailboxFull(self.path, box.spec.bound)
 
     async def ask(self, request: Asks[M_in, R], /, *, timeout: float) -> R:
         """Hand over a request and wait for its reply, at most `timeout` seconds in all.
@@ -85,7 +96,9 @@ class Ref(Generic[M_in]):
         asker = self._asker()
         call = Call(request, self.path, self._registry.timers, timeout)  # type: ignore[arg-type]  # Asks is a Request
         try:
-            if not box.put_whole(call):
+            try:
+                box.push_whole(call)
+            except trio.WouldBlock:
                 with trio.move_on_after(timeout):
                     await self._wait_put(box, call)
             return await call.wait()  # type: ignore[no-any-return]  # R, by Asks

@@ -5,6 +5,7 @@ goes when the child leaves the tree. Only the runtime touches cells; everyone el
 """
 
 import time
+from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,9 +14,10 @@ import trio
 from supervisor.calls import Call
 from supervisor.clock import Repeater, Timer, Timers
 from supervisor.errors import LINE, ActorCrashed, ActorStopped, MailboxFull, one_line
-from supervisor.events import DeadLetter, Event, Handled
+from supervisor.events import DeadLetter, End, Event, Handled
 from supervisor.mailbox import Box
 from supervisor.messages import Down, Reply, short_repr
+from supervisor.orders import LookOrder, StopOrder
 from supervisor.snapshot import Description, Fill, Node, State
 from supervisor.spec import ChildSpec, DynamicSupervisor, Mailbox, Supervisor, mailbox_of
 from supervisor.telemetry import Subscription, Telemetry
@@ -186,7 +188,9 @@ class Cell:
         if life is not None:
             life.end(reason)
         if self.box is not None:
-            self.box.control.clear()
+            # Orders are for one incarnation: the next one begins with none, and a zombie finds that it is to end.
+            self.box.control.append(StopOrder(End.SHUTDOWN))
+            self.box.control = deque()
 
     # --- messages that are not handled
 
@@ -265,6 +269,7 @@ class Cell:
         """Hear of each message that is handled here from now on, over restarts too."""
         subscription = Subscription(bound, self._untrace)
         self.tracers.append(subscription)
+        self.box_order(LookOrder())
         return subscription
 
     def _untrace(self, subscription: Subscription) -> None:

@@ -78,10 +78,9 @@ class Forget(NamedTuple):
 
 
 class Rest(NamedTuple):
-    """The child is down and stays in the tree until an admin call; `failed` or on purpose."""
+    """The child is down and stays in the tree until an admin call."""
 
     id: str
-    failed: bool
 
 
 class Ready(NamedTuple):
@@ -178,8 +177,8 @@ class Judge:
         if end is End.IGNORED or not again:
             self._move(child, Where.DOWN)
             child.wanted = False
-            rest = self._settled(child, failed=failed or end is End.SHUTDOWN)
-            return [rest, *self._shut_down_by(child), *self._next()]
+            rest = self._settled(child)
+            return [rest, *self._shut_down_by(child, end), *self._next()]
         self.restarts.append(now)
         while self.restarts and now - self.restarts[0] > self._intensity.within:
             self.restarts.popleft()
@@ -206,7 +205,7 @@ class Judge:
         was_wanted, child.wanted, child.again = child.wanted, False, False
         if child.where is Where.WAITING or (child.where is Where.DOWN and was_wanted):
             self._move(child, Where.DOWN)
-            return [self._settled(child, failed=False), *self._next()]
+            return [self._settled(child), *self._next()]
         self._doom(child)
         return self._next()
 
@@ -271,7 +270,7 @@ class Judge:
             return self._give_up(child, exceeded=False)
         child.wanted = False
         if not child.new:
-            return [self._settled(child, failed=True), *self._next()]
+            return [self._settled(child), *self._next()]
         del self.children[child.id]
         return [Forget(child.id), *self._next()]
 
@@ -279,9 +278,9 @@ class Judge:
         self._blamed, self._exceeded = child.id, exceeded
         return self.stop()
 
-    def _shut_down_by(self, child: Child) -> list[Command]:
-        """What the own end of a significant child means for the others."""
-        if not child.significant:
+    def _shut_down_by(self, child: Child, end: End) -> list[Command]:
+        """What the own end of a significant child means for the others. One that ignored its start did not end."""
+        if not child.significant or end is End.IGNORED:
             return []
         last = not any(other.significant and other.wanted for other in self.children.values())
         if self._auto_shutdown is AutoShutdown.ANY_SIGNIFICANT or (
@@ -296,13 +295,13 @@ class Judge:
         if self.closing and not (self._dynamic or child.restart is Restart.TEMPORARY):
             return []
         child.wanted = False
-        return [self._settled(child, failed=False)]
+        return [self._settled(child)]
 
-    def _settled(self, child: Child, *, failed: bool) -> Command:
+    def _settled(self, child: Child) -> Command:
         if child.restart is Restart.TEMPORARY or self._dynamic:
             del self.children[child.id]
             return Forget(child.id)
-        return Rest(child.id, failed)
+        return Rest(child.id)
 
     def _doom_group(self, crashed: Child) -> None:
         """Mark who goes down with the crashed child."""

@@ -119,11 +119,11 @@ class Supervisor:
         self.strategy = strategy
         self.intensity = intensity or Intensity()
         self.backoff = backoff or Backoff()
-        ids = [child.id for child in children]
-        for child_id in ids:
-            if ids.count(child_id) > 1:
-                raise InvalidSpec(f"two children are called {child_id!r}")
+        ids: set[str] = set()
         for child in children:
+            if child.id in ids:
+                raise InvalidSpec(f"two children are called {child.id!r}")
+            ids.add(child.id)
             self.check(child)
         _reachable(self.intensity, self.backoff)
 

@@ -222,8 +222,8 @@ class SupervisorTask:
                     self._wait(self._cells[child_id], seconds, number)
                 case Forget(child_id):
                     self._forget(child_id)
-                case Rest(child_id, failed):
-                    self._rest(self._cells[child_id], failed=failed)
+                case Rest(child_id):
+                    self._rest(self._cells[child_id])
                 case Ready():
                     self._announce()
                 case Finish(child_id, exceeded):
@@ -313,8 +313,8 @@ class SupervisorTask:
         if restarting and cell.box is not None and not cell.box.spec.on_restart_keep:
             cell.discard_waiting("the actor restarted")
         if cell.state is not State.ZOMBIE:
-            failed = State.FAILED if end is End.FAILED else State.STOPPED
-            cell.become(State.RESTARTING if restarting else failed)
+            failed = reason is not None and not cell.stopping  # also a supervisor that gave up
+            cell.become(State.RESTARTING if restarting else State.FAILED if failed else State.STOPPED)
         cell.tell_watchers(end.value if reason is None else one_line(reason), restarting=restarting)
         return commands
 
@@ -365,10 +365,10 @@ class SupervisorTask:
         else:
             self._set_timer(cell, seconds, partial(self.report, over))
 
-    def _rest(self, cell: Cell, *, failed: bool) -> None:
+    def _rest(self, cell: Cell) -> None:
         self._stop_timer(cell.spec.id)
-        if cell.state is not State.ZOMBIE:
-            cell.become(State.FAILED if failed else State.STOPPED)
+        if cell.state not in (State.FAILED, State.ZOMBIE):
+            cell.become(State.STOPPED)
         cell.close_down("the actor is down")
         self._answer(self._up_waiters, cell.spec.id, ActorStopped(cell.path))
         self._answer(self._down_waiters, cell.spec.id, None)

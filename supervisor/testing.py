@@ -12,6 +12,7 @@ from typing import Any, Final, TypeVar
 import trio
 
 from supervisor.actor import Actor
+from supervisor.errors import Ignore
 from supervisor.events import BecameZombie, ChildExited, ChildStarted, Event, GaveUp, RestartScheduled
 from supervisor.messages import Message, Reply, Request
 from supervisor.spec import ChildSpec, Mailbox, Overflow
@@ -129,6 +130,7 @@ class Act(Enum):
     OK = "ok"
     FAIL = "fail"
     HANG = "hang"
+    IGNORE = "ignore"
 
 
 class Scripted(Exception):
@@ -193,6 +195,8 @@ class Player(Actor[Crash | Leave | Stick | WhoAreYou]):
                 raise Scripted("cannot start")
             case Act.HANG:
                 await trio.sleep_forever()
+            case Act.IGNORE:
+                raise Ignore
             case Act.OK:
                 await trio.lowlevel.checkpoint()
 

@@ -97,7 +97,7 @@ async def test_no_snapshot_overtakes_what_came_before_it(autojump_clock: MockClo
 def test_what_is_put_whole_is_not_shown_to_the_key_function() -> None:
     box, _ = box_of(9, coalesce=first_letter)
     box.put("a1")
-    box.put_whole(7)  # a call, of which first_letter could make nothing
+    box.push_whole(7)  # a call, of which first_letter could make nothing
     box.put("a2")
     assert list(box.drain()) == ["a1", 7, "a2"]
 
