@@ -90,10 +90,10 @@ async def _serve(life: Life, actor: Actor[Any], context: Context) -> End | None:
     if context._wants and context._helpers is None:
         return None
     await trio.lowlevel.checkpoint_if_cancelled()
-    control, coalesces = box.control, box.spec.coalesce is not None
+    control, coalesces, empty = box.control, box.spec.coalesce is not None, False
     while not life.over:  # a zombie that comes back must not take what is its successor's
         life.current = None
-        item = await box.take()
+        item, empty = await box.take(empty=empty), False
         if type(item) in ORDERS:
             if type(item) is StopOrder:
                 if item.drain:
@@ -120,6 +120,7 @@ async def _serve(life: Life, actor: Actor[Any], context: Context) -> End | None:
                 try:
                     item = receive_nowait()
                 except trio.WouldBlock:
+                    empty = True
                     break
                 budget -= 1
                 if coalesces:

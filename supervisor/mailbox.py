@@ -153,8 +153,11 @@ class Box:
 
     # --- the receiver
 
-    async def take(self) -> Any:
-        """The next order, else the next urgent message, else the next message. Waits while there is none."""
+    async def take(self, *, empty: bool = False) -> Any:
+        """The next order, else the next urgent message, else the next message. Waits while there is none.
+
+        `empty`: the caller has just found the channel empty, so that need not be tried again.
+        """
         while True:
             # No await between this test and parking, except the checkpoint that starts over: an order is never missed.
             if self.control:
@@ -165,20 +168,27 @@ class Box:
             if self.budget <= 0 and self._is_used_up():
                 await trio.lowlevel.checkpoint()
                 self._refill()
+                empty = False
                 continue
             if self.urgent:
                 self.budget -= 1
                 return self.urgent.popleft()
-            try:
-                item = self.receive_nowait()
-            except trio.WouldBlock:
-                if self._receive is None:
-                    await self._park()
-                    self._refill()
+            if not empty:
+                try:
+                    item = self.receive_nowait()
+                except trio.WouldBlock:
+                    empty = True
                     continue
+            elif self._receive is None:
+                await self._park()
+                self._refill()
+                empty = False
+                continue
+            else:
                 item = await self._receive.receive()
                 self._refill()
                 if item is _WAKE:
+                    empty = False
                     continue
             self.budget -= 1
             return self.unwrap(item) if self._slots is not None else item
