@@ -61,13 +61,13 @@ class Agent(Actor[AgentMessage]):
             return  # meant for a process that is gone; its Down has told the conversation
         match message:
             case Prompt(turn=turn, text=text):
-                live.soon(live.prompt, turn, text)
+                live.prompt(turn, text)
             case Continue(turn=turn, note=note):
-                live.soon(live.go_on, turn, note)
+                live.go_on(turn, note)
             case Recall(turn=turn, since=since):
-                live.soon(live.recall, turn, since)
+                live.recall(turn, since)
             case Abort(turn=turn):
-                live.soon(live.abort, turn)
+                live.abort(turn)
 
     def describe(self) -> Description:
         if self._live is None:
@@ -85,7 +85,7 @@ class Agent(Actor[AgentMessage]):
 
     async def _serve(self, room: Room) -> None:
         session_dir = self._plan.session_dir(room)
-        await _make(Path(room.workspace), "mend that, or choose another place by workspace under [rooms]")
+        await _make(Path(room.workspace), "mend that, or set workspace under [rooms] to another place")
         await _make(session_dir, "the service must be able to write in its state folder")
         async with trio.open_nursery() as nursery:
             proc = await launch(self._plan.spec(room), nursery, grace=STOP_GRACE)

@@ -1,8 +1,8 @@
 """Which process works on a session: noted beside it, so that the pi of a killed service is waited for.
 
-Used by `process`. pi keeps no lock, and of two on one session each loses what the other writes. A file lock would not do:
-held by us it is gone before pi is, and inherited by pi it passes on to all that pi starts (Node closes only its lowest
-descriptors), so that a server forgotten in the background would lock the room.
+Used by `process`. pi keeps no lock, and of two on one session each loses what the other writes. A file lock would not
+do: held by us it is gone before pi is, and inherited by pi it passes on to all that pi starts (Node closes only its
+lowest descriptors), so that a server forgotten in the background would lock the room.
 """
 
 from pathlib import Path
@@ -11,7 +11,7 @@ from typing import Final
 import trio
 
 LOOK_EVERY: Final = 0.02
-"""Seconds. Nobody tells us of the end of a process that is not our child."""
+"""Seconds between two looks: nobody tells us of the end of a process that is not our child."""
 
 
 async def wait_until_free(note: str, patience: float) -> int | None:
@@ -27,7 +27,7 @@ async def wait_until_free(note: str, patience: float) -> int | None:
         return None  # cut off while it was written: that pi was told nothing yet
     pid, born = int(words[0]), words[1]
     with trio.move_on_after(patience):
-        while _born(pid) == born:
+        while _born(pid) == born:  # noqa: ASYNC110 - there is no event
             await trio.sleep(LOOK_EVERY)
         return None
     return pid

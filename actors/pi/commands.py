@@ -57,6 +57,10 @@ class GetEntries(Wire, tag="get_entries", tag_field="type"):
     since: str | None = None
 
 
+class GetForkMessages(Wire, tag="get_fork_messages", tag_field="type"):
+    """Asks for the person's messages alone, which fit into an answer when the entries do not. See ForkMessages."""
+
+
 class GetSessionStats(Wire, tag="get_session_stats", tag_field="type"):
     """Asks what the session has used. Answered with Stats."""
 
@@ -85,6 +89,7 @@ Command = (
     | ClearQueue
     | GetState
     | GetEntries
+    | GetForkMessages
     | GetSessionStats
     | GetAvailableModels
     | SetModel

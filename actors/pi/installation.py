@@ -77,7 +77,10 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
     def spec(self, room: Room) -> LaunchSpec:
         """How to start the room's pi."""
         installation = self.installation
-        extra = pi_environment(self.agent_dir) | {"NODE_COMPILE_CACHE": str(self.cache_dir)}
+        extra = pi_environment(self.agent_dir) | {
+            "NODE_COMPILE_CACHE": str(self.cache_dir),  # which is else in the temporary folder
+            "JITI_FS_CACHE": "false",  # so is this: compiled extensions, at a place where any user may put some first
+        }
         return LaunchSpec(
             argv=pi_argv(
                 node=installation.node,

@@ -20,6 +20,8 @@ from actors.redaction import redact
 
 END_DEADLINE: Final = 5.0
 """Seconds from the end of pi's input or output to the end of its process."""
+MOST_LOGGED: Final = 50
+"""Unusable records of one process that are logged; further ones are only counted."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,6 +33,7 @@ class Link:
         self.session = Session()
         self._proc = proc
         self._waiting: dict[str, _Waiter] = {}
+        self._ignored = 0
 
     async def listen(self, hear: Callable[[Output], Awaitable[None]]) -> Never:
         """Read until the process ends; `hear` gets each output but answers and what could not be used.
@@ -45,8 +48,8 @@ class Link:
                         case Responded(id=command_id):
                             if (waiter := self._waiting.get(command_id)) is not None:
                                 waiter.set(output)
-                        case outputs.Ignored(kind=kind, detail=detail):
-                            _log.warning("pi sent a record that was left out (%s): %s", kind, redact(detail))
+                        case outputs.Ignored():
+                            self._log_ignored(output)
                         case _:
                             await hear(output)
         with trio.move_on_after(END_DEADLINE):
@@ -70,6 +73,13 @@ class Link:
         line = self.session.answer(answer)
         if line is not None:
             await self._write(line)
+
+    def _log_ignored(self, output: outputs.Ignored) -> None:
+        self._ignored += 1
+        if self._ignored <= MOST_LOGGED:
+            _log.warning("pi sent a record that was left out (%s): %s", output.kind, redact(output.detail))
+        if self._ignored == MOST_LOGGED:
+            _log.warning("%d records of this pi were left out; what follows is not logged", MOST_LOGGED)
 
     async def _write(self, line: bytes) -> None:
         try:

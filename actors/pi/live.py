@@ -4,8 +4,7 @@ Made by `agent` for each process; speaks with pi through `link` and tells the co
 turns, and neither starts nor stops the process: it raises, and its owner does.
 """
 
-from collections.abc import Awaitable, Callable
-from typing import Final, Never, TypeVarTuple
+from typing import Final, Never
 
 import trio
 
@@ -40,8 +39,6 @@ SNAPSHOT_EVERY: Final = 0.05
 """Seconds between two pictures of a growing answer."""
 
 _ANSWERED: Final = ("stop", "length")
-
-Ts = TypeVarTuple("Ts")
 
 
 class Live:
@@ -81,33 +78,53 @@ class Live:
             self._nursery.start_soon(self._paint)
             await self._link.listen(self._hear)
 
-    def soon(self, function: Callable[[*Ts], Awaitable[None]], *args: *Ts) -> None:
-        """Do this beside listening, so that a pi that does not read cannot keep an abort from being heard."""
-        self._nursery.start_soon(function, *args)
+    # --- what the conversation wants: noted at once and in order, done beside listening
 
-    # --- what the conversation wants
-
-    async def prompt(self, turn: str, text: str) -> None:
+    def prompt(self, turn: str, text: str) -> None:
         """Begin a run with a person's text, which may be a command of one of their extensions but none of ours."""
         # pi takes for a command only what begins with a slash; to the model the blank is nothing.
-        await self._begin(turn, f" {text}" if text.startswith("/host-") else text)
+        self._begin(turn, f" {text}" if text.startswith("/host-") else text)
 
-    async def go_on(self, turn: str, note: str) -> None:
+    def go_on(self, turn: str, note: str) -> None:
         """Begin a run with a word of the service's; no person's message is made up."""
-        await self._begin(turn, f"/host-resume {note}")
+        self._begin(turn, f"/host-resume {note}")
 
-    async def recall(self, turn: str, since: str | None) -> None:
+    def recall(self, turn: str, since: str | None) -> None:
         """Say what the session holds since an entry; all of it if that entry is not in it."""
+        self._nursery.start_soon(self._recall, turn, since)
+
+    def abort(self, turn: str) -> None:
+        """End the turn's run, if it is on. If pi does not, `serve` raises AgentHung."""
+        run = self._run
+        if run is not None and run.turn == turn:
+            run.abort_asked = True
+            self._nursery.start_soon(self._abort, run)
+
+    def _begin(self, turn: str, message: str) -> None:
+        run = self._run = _Run(turn, began=self._link.session.streaming)
+        self._nursery.start_soon(self._prompt, run, message)
+
+    # --- and how it is done
+
+    async def _prompt(self, run: "_Run", message: str) -> None:
+        answer = await self._link.call(commands.Prompt(message=message, streaming_behavior="followUp"))
+        if not answer.ok:
+            self._end(run)
+            error = redact(answer.error)
+            await self._tell(PromptRefused(turn=run.turn, incarnation=self._incarnation, error=error))
+            return
+        # pi is busy from the moment in which it accepts, unless the text was a command that an extension carried out.
+        state = await self._link.call(commands.GetState())
+        if not run.began and isinstance(state.data, protocol.State) and not state.data.is_streaming:
+            self._end(run)
+            await self._say_settled(run, outputs.Settled("stop", "", "", aborted=False))
+
+    async def _recall(self, turn: str, since: str | None) -> None:
         found = await self._entries(since)
         entries = tuple(_entry(entry.id, entry.message) for entry in found if entry.message is not None)
         await self._tell(Recalled(turn=turn, incarnation=self._incarnation, entries=entries, leaf=self._leaf))
 
-    async def abort(self, turn: str) -> None:
-        """End the turn's run, if it is on. Raises AgentHung if pi does not."""
-        run = self._run
-        if run is None or run.turn != turn:
-            return
-        run.abort_asked = True
+    async def _abort(self, run: "_Run") -> None:
         with trio.move_on_after(ABORT_DEADLINE):
             while True:
                 await self._link.call(commands.ClearQueue())  # what is queued would survive and ride on the next run
@@ -116,19 +133,6 @@ class Live:
                     await run.over.wait()
                     return
         raise AgentHung("did not end its run", ABORT_DEADLINE)
-
-    async def _begin(self, turn: str, message: str) -> None:
-        run = self._run = _Run(turn, began=self._link.session.streaming)
-        answer = await self._link.call(commands.Prompt(message=message, streaming_behavior="followUp"))
-        if not answer.ok:
-            self._end(run)
-            await self._tell(PromptRefused(turn=turn, incarnation=self._incarnation, error=redact(answer.error)))
-            return
-        # pi is busy from the moment in which it accepts, unless the text was a command that an extension carried out.
-        state = await self._link.call(commands.GetState())
-        if not run.began and isinstance(state.data, protocol.State) and not state.data.is_streaming:
-            self._end(run)
-            await self._say_settled(run, outputs.Settled("stop", "", "", aborted=False))
 
     # --- what pi says
 
@@ -159,7 +163,7 @@ class Live:
             case outputs.Settled() if run.began:
                 self._end(run)
                 # Its leaf must be asked for, and the answer comes through the listener that calls this.
-                self.soon(self._say_settled, run, output)
+                self._nursery.start_soon(self._say_settled, run, output)
             case _:
                 return  # nothing that a person would want to know
 
@@ -183,7 +187,7 @@ class Live:
         )
 
     async def _decline(self, dialog: outputs.DialogRequested) -> None:
-        self.soon(self._link.answer, commands.DialogCancelled(id=dialog.id))
+        self._nursery.start_soon(self._link.answer, commands.DialogCancelled(id=dialog.id))
         if self._run is not None:
             text = f"a question of an extension was dismissed: {redact(dialog.title)}"
             await self._tell(AgentNoted(turn=self._run.turn, text=text))
@@ -217,7 +221,7 @@ class Live:
         session_id = self._room.session_id
         if not isinstance(state.data, protocol.State) or state.data.session_id != session_id:
             why = redact(state.error) or "it opened another"
-            raise Misconfigured(f"pi did not open the session {session_id}: {why}; /new begins another")
+            raise Misconfigured(f"pi did not open the session {session_id}: {why}; /new begins a fresh one")
         models = await self._link.call(commands.GetAvailableModels())
         if isinstance(models.data, protocol.Models):
             wrong = model_check(models.data.models, self._provider.id, self._provider.model)
@@ -227,11 +231,11 @@ class Live:
     async def _entries(self, since: str | None) -> tuple[protocol.Entry, ...]:
         """The session's entries after `since`, all if it is not there; notes where the session stands."""
         answer = await self._link.call(commands.GetEntries(since=since))
-        if not answer.ok and since is not None:
+        if since is not None and answer.error.startswith("Entry not found"):
             since = None
             answer = await self._link.call(commands.GetEntries())
         if not isinstance(answer.data, protocol.Entries):
-            raise PiError(f"pi's session cannot be read: {redact(answer.error)}")
+            return await self._last_message(since)
         found = answer.data
         # Before the first answer nothing is on disk, and the ids of what is only in memory do not survive a restart.
         spoken = since is not None or any(
@@ -240,12 +244,27 @@ class Live:
         self._leaf = (found.leaf_id or since) if spoken else None
         return found.entries
 
+    async def _last_message(self, since: str | None) -> tuple[protocol.Entry, ...]:
+        """In place of entries too large to be read (pictures are in them): the person's last message, if it is new.
+
+        That it ran and was not seen to finish is what a resume then makes of it; the next one counts from there.
+        """
+        answer = await self._link.call(commands.GetForkMessages())
+        if not isinstance(answer.data, protocol.ForkMessages):
+            raise PiError(f"pi's session cannot be read: {redact(answer.error)}")
+        if not answer.data.messages or answer.data.messages[-1].entry_id == since:
+            return ()
+        last = answer.data.messages[-1]
+        self._leaf = last.entry_id
+        body = protocol.MessageBody(role="user", content=last.text)
+        return (protocol.Entry(type="message", id=last.entry_id, message=body),)
+
     async def _tell(self, event: AgentEvent) -> None:
         await self._conversation.tell(event)
 
 
 class _Run:
-    """What a turn's prompt has come to. `began`: pi works on it; `grown`: there is text to show; `over`: it has ended."""
+    """What a turn's prompt has come to. `began`: pi works on it; `grown`: it has text to show; `over`: it has ended."""
 
     def __init__(self, turn: str, *, began: bool) -> None:
         self.turn = turn

@@ -29,8 +29,8 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     """What to start, as plain data.
 
     `argv`: the program by absolute path, and its arguments. `cwd`: an absolute path. `env`: the whole environment but
-    for `secrets`, which join it in the child only. `needs`: absolute paths that must exist, such as a script. `claim`: a
-    file beside what only one process at a time may use, in which the one that does is noted.
+    for `secrets`, which join it in the child only. `needs`: absolute paths that must exist, such as a script.
+    `claim`: a file beside what only one process at a time may use, in which the one that does is noted.
     """
 
     argv: tuple[str, ...]
@@ -84,7 +84,8 @@ async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0)
     nursery.start_soon(proc._attend)
     if spec.claim is not None:
         try:
-            await claim.take(spec.claim, proc.pid)
+            with trio.CancelScope(shield=True):  # who is cancelled here must still be given what there is to stop
+                await claim.take(spec.claim, proc.pid)
         except OSError as error:
             await proc.stop(grace)
             raise LaunchFailed(spec.claim, f"it cannot be written ({error.strerror})") from error

@@ -15,6 +15,7 @@ from actors.pi.commands import (
     Compact,
     GetAvailableModels,
     GetEntries,
+    GetForkMessages,
     GetSessionStats,
     GetState,
     SetModel,
@@ -109,6 +110,19 @@ class Entries(Wire):
     leaf_id: str | None = None
 
 
+class ForkMessage(Wire):
+    """A message of the person's and the id of its entry."""
+
+    entry_id: str
+    text: str = ""
+
+
+class ForkMessages(Wire):
+    """Answers GetForkMessages, oldest first."""
+
+    messages: tuple[ForkMessage, ...]
+
+
 class QueueCleared(Wire):
     """Answers ClearQueue: the texts that were given back."""
 
@@ -156,11 +170,12 @@ class Compacted(Wire):
     estimated_tokens_after: int = 0
 
 
-Data = State | Entries | QueueCleared | Stats | Models | Model | Compacted
+Data = State | Entries | ForkMessages | QueueCleared | Stats | Models | Model | Compacted
 
 _DATA: dict[type[Command], msgspec.json.Decoder[Data]] = {
     GetState: msgspec.json.Decoder(State),
     GetEntries: msgspec.json.Decoder(Entries),
+    GetForkMessages: msgspec.json.Decoder(ForkMessages),
     ClearQueue: msgspec.json.Decoder(QueueCleared),
     GetSessionStats: msgspec.json.Decoder(Stats),
     GetAvailableModels: msgspec.json.Decoder(Models),

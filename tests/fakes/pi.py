@@ -34,8 +34,9 @@ from tests.fakes.pi_session import (
 
 COMMAND = (sys.executable, "-S", "-E", os.path.abspath(__file__))  # what starts it; pi's own arguments follow
 
-_FLAGS = {"-ne", "-ns", "-np", "-nc", "-na", "-a", "-nbt", "--no-themes", "--offline"}
-_OPTIONS = {"--mode", "--provider", "--model", "--thinking", "--session-id", "--session-dir", "--system-prompt", "-e"}
+_FLAGS = {"-ne", "-ns", "-np", "-nc", "-na", "-a", "-nbt", "--no-themes", "--offline", "--approve", "--no-approve"}
+_SESSION = {"--session-id", "--session-dir"}
+_OPTIONS = _SESSION | {"--mode", "--provider", "--model", "--thinking", "--system-prompt", "-e", "--extension"}
 _BUSY = "Agent is already processing. Specify streamingBehavior ('steer' or 'followUp') to queue the message."
 
 

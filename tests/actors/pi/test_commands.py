@@ -29,6 +29,7 @@ ALL: list[tuple[Command, dict[str, object]]] = [
     (commands.GetEntries(), {"type": "get_entries"}),
     (commands.GetEntries(since="ab12"), {"type": "get_entries", "since": "ab12"}),
     (commands.GetSessionStats(), {"type": "get_session_stats"}),
+    (commands.GetForkMessages(), {"type": "get_fork_messages"}),
     (commands.GetAvailableModels(), {"type": "get_available_models"}),
     (commands.SetModel(provider="zai", model_id="m"), {"type": "set_model", "provider": "zai", "modelId": "m"}),
     (commands.Compact(), {"type": "compact"}),
