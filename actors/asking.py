@@ -1,30 +1,35 @@
 """Asking a part of the service that may just be crashing, restarting or short of disk: again, until it answers.
 
-For idempotent requests only. What cannot succeed by waiting (a conflict, an unknown room) is raised at once.
+For idempotent requests only. What cannot succeed by waiting (a conflict, an unknown room, a fault in the asker or in
+the handler) is raised at once.
 """
 
 import logging
-from typing import Any, Final, TypeVar
+from typing import Final, TypeVar
 
 import trio
 
 from actors.errors import Unavailable
-from supervisor import ActorError, Asks, Ref
+from supervisor import ActorError, AskCycle, Asks, NoReply, Ref
 
+M = TypeVar("M")
 R = TypeVar("R")
 
 FIRST_PAUSE: Final = 0.05
 LONGEST_PAUSE: Final = 2.0
+"""Seconds between two tries: the first pause, doubled up to the longest."""
 
 _log = logging.getLogger(__name__)
 
 
-async def insist(ref: Ref[Any], request: Asks[Any, R], *, timeout: float = 10.0) -> R:
+async def insist(ref: Ref[M], request: Asks[M, R], *, timeout: float = 10.0) -> R:
     """The reply to `request`, however often it takes; `timeout` seconds each time. Cancel it to give up."""
     pause = FIRST_PAUSE
     while True:
         try:
             return await ref.ask(request, timeout=timeout)
+        except (AskCycle, NoReply):
+            raise
         except (ActorError, Unavailable) as error:
             _log.warning("%s is not answered, trying again: %s", type(request).__name__, error)
         await trio.sleep(pause)

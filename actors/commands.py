@@ -1,7 +1,7 @@
 """What of a person's text is a command of ours, and which.
 
-Pure. Front ends call it before they hand an inbound over; the conversation answers what it finds. Text that only looks like
-a command (a path, a word we do not know with more behind it) stays text.
+Pure. Front ends call it before they hand an inbound over; the conversation answers what it finds. Text that only looks
+like a command (a path, a word we do not know with more behind it) stays text.
 """
 
 import difflib
@@ -12,7 +12,7 @@ ABOUT = {
     "help": "what I understand",
     "stop": "end the running turn; it stays ended",
     "new": "begin a new session in this room; the old one is kept",
-    "status": "what this room does, and since when",
+    "status": "what this room does",
     "threads": "the rooms I know",
     "start": "say hello",
 }
@@ -24,15 +24,17 @@ _SHAPE = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{3,64}))?(?:\s+(.*))
 
 
 def parse(text: str, username: str | None = None) -> str | None:
-    """The command in `text`: its name, `?word` for a bare unknown one, "" if it is meant for another bot; None for text.
+    """The command in `text`: its name, `?word` for a bare unknown one, "" if another bot is meant; None for text.
 
-    `username`: the bot's own, without `@`; None where there is none.
+    `username`: the bot's own, without `@`; None where there are no bots, and an `@` means nothing.
     """
     shape = _SHAPE.fullmatch(text.strip())
     if shape is None:
         return None
     word, bot, rest = shape[1].lower(), shape[2], shape[3]
-    if bot is not None and (username is None or bot.lower() != username.lower()):
+    if bot is not None and username is None:
+        return None
+    if bot is not None and username is not None and bot.lower() != username.lower():
         return ""
     name = ALIASES.get(word, word)
     if name in ABOUT:
@@ -44,6 +46,18 @@ def nearest(word: str) -> str | None:
     """The command that somebody who wrote `/word` most likely meant."""
     close = difflib.get_close_matches(word, [*ABOUT, *ALIASES], n=1, cutoff=0.5)
     return ALIASES.get(close[0], close[0]) if close else None
+
+
+def answer(name: str) -> str:
+    """What to say, as Markdown, to a command that is not about a room. `name`: as `parse` gave it."""
+    if name == "help":
+        return help_text()
+    if name == "start":
+        return f"Write what you want done. I understand:\n\n{help_text()}"
+    word = name.removeprefix("?")
+    near = nearest(word)
+    hint = f"Did you mean /{near}?" if near else "/help shows what I understand."
+    return f"I do not know /{word}. {hint}"
 
 
 def help_text() -> str:

@@ -1,11 +1,13 @@
-"""The conversation actor: a shell around `turns`. It carries out commands, keeps the picture of the running turn and sleeps.
+"""The conversation actor: a shell around `turns`. It carries out commands and keeps the picture of the running turn.
 
-Woken by the router and by its agent's events; asks only the store; tells its agent and the outbox. It holds nothing that
-the store does not: after a crash it pulls its rows and its agent's session and goes on.
+Woken by the router and by its agent's events; asks only the store; tells its agent and the outbox. It holds nothing
+that the store does not: after a crash it pulls its rows and its agent's session and goes on.
 """
 
 import time
+from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from actors.asking import insist
@@ -32,6 +34,7 @@ from actors.messages import (
     Recall,
     Recalled,
     Reopen,
+    Room,
     RoomIdle,
     StoreRequest,
     TextGrew,
@@ -45,7 +48,7 @@ from actors.messages import (
 from actors.rooms import turns
 from actors.rooms.progress import Progress
 from actors.rooms.turns import Command, Turns
-from supervisor import Actor, ActorError, Description, Down, Mailbox, MailboxFull, Overflow, Ref, Timer
+from supervisor import Actor, ActorError, Description, Down, Mailbox, MailboxFull, Overflow, Ref, State, Timer
 
 SHOW_EVERY: Final = 5.0
 """Seconds after which a picture is repeated: an outbox that hears nothing for 15 s takes the turn for over."""
@@ -84,45 +87,52 @@ class Conversation(Actor[Hears]):
         self._new_session = new_session
         self._turn_timeout = turn_timeout
         self._turns = Turns()
+        self._pulled_room: Room | None = None
         self._progress: Progress | None = None
         self._shown: str | None = None
         self._idle_told = False
         self._limit_timer: Timer | None = None
+        self._show_timer: Timer | None = None
 
     async def started(self) -> None:
         self.context.monitor(self._agent)
-        await self._pull()
+        if self.context.system.snapshot(self._agent.path).state is State.RUNNING:
+            # It has greeted another and may be running a turn: an admin has restarted the conversation alone.
+            self.context.start_soon(self._restart_agent)
+        # The first pull is no part of the start: a store that is away for long must not make the room give up. Urgent,
+        # so that it comes before what an agent that is just ending still says to this place.
+        self.context.ref.tell_nowait(Wake(), urgent=True)
 
     async def receive(self, message: Hears) -> None:
         match message:
             case Wake():
                 self._idle_told = False  # the router takes a room that it woke for busy until it hears otherwise
-                await self._pull()
+                await self._obey(await self._pull())
             case TextGrew() | ToolStarted() | ToolEnded() | AgentNoted():
                 if self._progress is not None and self._shown == message.turn:
                     self._progress.take(message)
                     self._show()
-            case AgentReady():
-                if message.session_id == self._room.session_id:
-                    await self._obey(self._turns.agent_ready(message.incarnation, message.leaf))
-            case Recalled():
-                await self._obey(self._turns.recalled(message.turn, message.entries, message.leaf))
-            case PromptRefused():
-                await self._obey(self._turns.refused(message.turn, message.error))
-            case TurnSettled():
-                await self._obey(
-                    self._turns.settled(message.turn, message.text, message.stop_reason, message.error, message.leaf)
-                )
-            case Down():
+            case AgentReady(incarnation=incarnation, session_id=session, leaf=leaf):
+                if session == self._room.session_id:
+                    await self._obey(self._turns.agent_ready(incarnation, leaf))
+                else:  # it looked for its session just before the room began another
+                    self._tell_agent(Reopen(session_id=self._room.session_id))
+            case Recalled(incarnation=incarnation, turn=turn, entries=entries, leaf=leaf):
+                await self._obey(self._turns.recalled(incarnation, turn, entries, leaf))
+            case PromptRefused(incarnation=incarnation, turn=turn, error=error):
+                await self._obey(self._turns.refused(incarnation, turn, error))
+            case TurnSettled(incarnation=incarnation, turn=turn, text=text, stop_reason=why, error=error, leaf=leaf):
+                await self._obey(self._turns.settled(incarnation, turn, text, why, error, leaf))
+            case Down(incarnation=incarnation, reason=reason):
                 if self._progress is not None:
                     self._progress.cut_off()
-                await self._obey(self._turns.agent_down(message.reason))
+                await self._obey(self._turns.agent_down(incarnation, reason))
             case TurnTooLong():
                 await self._obey(self._turns.too_long(message.turn))
             case Tick():
                 if self._progress is not None:
                     self._show()
-                    self.context.send_after(SHOW_EVERY, Tick())
+                    self._show_timer = self.context.send_after(SHOW_EVERY, Tick())
 
     def describe(self) -> Description:
         turn = self._turns.turn
@@ -136,26 +146,37 @@ class Conversation(Actor[Hears]):
                 doing += f", {self._turns.waiting} waiting"
         return Description(doing=doing)
 
+    async def _restart_agent(self) -> None:
+        with suppress(ActorError):  # refused if the room is being stopped
+            await self.context.system.restart_child(self._agent.path)
+
     # --- carrying out
 
-    async def _pull(self) -> None:
+    @property
+    def _room(self) -> Room:
+        assert self._pulled_room is not None, "the first message of a conversation is its own wake"
+        return self._pulled_room
+
+    async def _pull(self) -> list[Command]:
         work = await insist(self._store, Pull(slug=self._slug))
-        self._room = work.room
-        await self._obey(self._turns.pulled(work))
-        self._tell_router()
+        self._pulled_room = work.room
+        return self._turns.pulled(work)
 
     async def _obey(self, commands: list[Command]) -> None:
-        for command in commands:
-            await self._do(command)
+        todo = deque(commands)
+        while todo:
+            todo.extend(await self._do(todo.popleft()))
+        self._tell_router()
 
-    async def _do(self, command: Command) -> None:
+    async def _do(self, command: Command) -> list[Command]:
+        """Carry out one command; returns those that follow from it."""
         match command:
             case turns.Begin(turn, attempt, inbounds, leaf):
                 begun = await insist(
                     self._store,
                     BeginTurn(slug=self._slug, turn=turn, attempt=attempt, inbounds=inbounds, leaf_before=leaf),
                 )
-                await self._obey(self._turns.began(begun))
+                return self._turns.began(begun)
             case turns.SendPrompt(turn, text):
                 self._limit(turn)
                 self._tell_agent(Prompt(turn=turn, incarnation=self._incarnation, text=text))
@@ -163,22 +184,24 @@ class Conversation(Actor[Hears]):
                 self._limit(turn)
                 self._tell_agent(Continue(turn=turn, incarnation=self._incarnation, note=note))
             case turns.SendRecall(turn, since):
+                self._limit(turn)
                 self._tell_agent(Recall(turn=turn, incarnation=self._incarnation, since=since))
             case turns.SendAbort(turn):
                 self._tell_agent(Abort(turn=turn, incarnation=self._incarnation), urgent=True)
             case turns.ShowTurn(turn, note):
                 self._begin_showing(turn, note)
             case turns.End():
-                await self._end(command)
+                return await self._end(command)
             case turns.Answer(queued, deliveries, fresh):
-                await self._answer(queued.id, deliveries, fresh=fresh)
+                return await self._answer(queued.id, deliveries, fresh=fresh)
             case turns.ListRooms(queued):
                 rooms = await insist(self._store, ListRooms(limit=50))
                 text = listing([(room.slug, room.title, room.updated_at) for room in rooms], time.time())
                 told = NewDelivery(kind=DeliveryKind.NOTE, text=text, reply_to=queued.message_id)
-                await self._answer(queued.id, (told,), fresh=False)
+                return await self._answer(queued.id, (told,), fresh=False)
+        return []
 
-    async def _end(self, end: turns.End) -> None:
+    async def _end(self, end: turns.End) -> list[Command]:
         await insist(
             self._store,
             EndTurn(
@@ -191,12 +214,12 @@ class Conversation(Actor[Hears]):
             ),
         )
         self._unlimit()
-        self._progress = self._shown = None
+        self._stop_showing()
         self._tell_outbox(EndProgress(place=self._room.place, turn=end.turn))
         self._tell_outbox(Wake())
-        await self._pull()
+        return await self._pull()
 
-    async def _answer(self, inbound: int, deliveries: tuple[NewDelivery, ...], *, fresh: bool) -> None:
+    async def _answer(self, inbound: int, deliveries: tuple[NewDelivery, ...], *, fresh: bool) -> list[Command]:
         session = self._new_session(self._slug) if fresh else None
         await insist(
             self._store,
@@ -204,9 +227,8 @@ class Conversation(Actor[Hears]):
         )
         self._tell_outbox(Wake())
         if session is not None:
-            self._turns.agent_leaves()
             self._tell_agent(Reopen(session_id=session))
-        await self._pull()
+        return await self._pull()
 
     def _limit(self, turn: str) -> None:
         self._unlimit()
@@ -250,12 +272,20 @@ class Conversation(Actor[Hears]):
 
     def _begin_showing(self, turn: str, note: str | None) -> None:
         if self._progress is None or self._shown != turn:
-            if self._progress is None:
-                self.context.send_after(SHOW_EVERY, Tick())
-            self._progress, self._shown = Progress(self._room.place, turn, time.time()), turn
+            self._stop_showing()
+            open_turn = self._turns.turn
+            since = time.time() if open_turn is None else open_turn.started_at
+            self._progress, self._shown = Progress(self._room.place, turn, since), turn
+            self._show_timer = self.context.send_after(SHOW_EVERY, Tick())
         if note is not None:
             self._progress.note(note)
         self._show()
+
+    def _stop_showing(self) -> None:
+        self._progress = self._shown = None
+        if self._show_timer is not None:
+            self._show_timer.cancel()
+            self._show_timer = None
 
     def _show(self) -> None:
         if self._progress is not None:

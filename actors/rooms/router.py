@@ -1,11 +1,12 @@
 """The router: wakes rooms that have something to do, retires those that have not, and speaks for those that gave up.
 
-Told by the gateways and by the conversations. It never waits: whatever takes time (starting a room, ending one, asking the
-store) runs in a helper task that reports back. It holds no message of a person: the rows are in the store.
+Told by the gateways and by the conversations. It never waits: whatever takes time (starting a room, ending one, asking
+the store) runs in a helper task that reports back. It holds no message of a person: the rows are in the store.
 """
 
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
 
@@ -15,8 +16,10 @@ import trio
 from actors.asking import insist
 from actors.messages import (
     FailRoom,
+    GetRoom,
     OutboxMessage,
     Place,
+    Pull,
     Room,
     RoomIdle,
     StoreRequest,
@@ -32,9 +35,11 @@ from supervisor import (
     Description,
     Down,
     Mailbox,
+    MailboxFull,
     Message,
     Overflow,
     Ref,
+    State,
 )
 
 LOOK_EVERY: Final = 30.0
@@ -57,7 +62,11 @@ class RoomUp(Message):
 
 
 class Awake(msgspec.Struct):
-    """What the router knows of a room in the tree. `idle_since`: monotonic seconds, None while it may be busy."""
+    """What the router knows of a room in the tree.
+
+    `room`: None if an earlier incarnation of the router woke it. `idle_since`: monotonic seconds, None while it may be
+    busy. `again`: it was woken when it could not be told; it comes back once it has left.
+    """
 
     room: Room | None
     where: Where
@@ -98,15 +107,17 @@ class Router(Actor[Hears]):
         self._conversation = conversation
         self._most = most
         self._idle_timeout = idle_timeout
-        self._rooms: dict[str, Awake] = {}
-        self._waiting: dict[str, Room] = {}
+        self._rooms: dict[str, Awake] = {}  # at most `most`
+        self._waiting: dict[str, Room] = {}  # at most one entry for each room that has something to do
 
     async def started(self) -> None:
         for node in self.context.system.which_children(self._pool):
             slug = node.path.rpartition("/")[2]
-            self._rooms[slug] = Awake(None, Where.AWAKE)
+            leaving = node.state is State.STOPPING
+            self._rooms[slug] = Awake(None, Where.LEAVING if leaving else Where.AWAKE)
             self._watch(slug)
-            self._nudge(slug)
+            if not leaving:
+                self._nudge(slug)
         self.context.start_soon(self._wake_unfinished)
         self.context.send_after(LOOK_EVERY, Tick())
 
@@ -156,11 +167,9 @@ class Router(Actor[Hears]):
         if failure:
             self._gone(slug, failure)
             return
-        known.where = Where.AWAKE
+        known.where, known.again = Where.AWAKE, False
         self._watch(slug)
-        if known.again:
-            known.again = False
-            self._nudge(slug)
+        self._nudge(slug)  # it may have been there already, and what it pulled at its start may be old
 
     def _gone(self, slug: str, reason: str) -> None:
         known = self._rooms.pop(slug, None)
@@ -168,8 +177,10 @@ class Router(Actor[Hears]):
             return
         if known.again and known.room is not None:
             self._waiting[slug] = known.room
+        elif known.where is Where.LEAVING:
+            self.context.start_soon(self._look_back, slug)
         if reason not in ("normal", "shutdown"):
-            self.context.start_soon(self._report, slug, known.room, reason)
+            self.context.start_soon(self._report, slug, reason)
         self._fill()
 
     # --- places in the pool
@@ -193,8 +204,8 @@ class Router(Actor[Hears]):
     def _retire_old(self) -> None:
         now = trio.current_time()
         for slug, known in self._rooms.items():
-            idle = known.where is Where.AWAKE and known.idle_since is not None
-            if idle and now - (known.idle_since or now) >= self._idle_timeout:
+            since = known.idle_since
+            if known.where is Where.AWAKE and since is not None and now - since >= self._idle_timeout:
                 self._retire(slug)
 
     def _retire(self, slug: str) -> None:
@@ -205,11 +216,15 @@ class Router(Actor[Hears]):
         self.context.monitor(self._path(slug))
 
     def _nudge(self, slug: str) -> None:
-        # A room that is just going has no conversation; its Down brings it back if it was woken meanwhile.
+        ref = self._conversation(slug)
         try:
-            self._conversation(slug).tell_nowait(Wake())
+            ref.tell_nowait(Wake())
+        except MailboxFull:
+            # What fills it is its agent's; a stop must get through all the same. If this lane is full, it is of wakes.
+            with suppress(MailboxFull):
+                ref.tell_nowait(Wake(), urgent=True)
         except ActorError:
-            self._rooms[slug].again = True
+            self._rooms[slug].again = True  # it is just going; its Down brings it back
 
     def _path(self, slug: str) -> str:
         return f"{self._pool}/{slug}"
@@ -236,14 +251,22 @@ class Router(Actor[Hears]):
         except ActorError:
             return  # it went by itself, and its Down says so
 
-    async def _report(self, slug: str, room: Room | None, reason: str) -> None:
+    async def _look_back(self, slug: str) -> None:
+        """A room is only ever asked to leave when it says that it is idle, but may have begun something since."""
+        work = await insist(self._store, Pull(slug=slug))
+        if work.turn is not None or work.queue or work.commands:
+            await self._tell_self(WakeRoom(room=work.room))
+
+    async def _report(self, slug: str, reason: str) -> None:
+        if reason == "noproc":
+            reason = "it ended right after its start"
         text = (
             f"The agent of this room could not be kept running and was given up: {reason}\n\n"
             "The conversation is kept. Your next message tries again."
         )
         await insist(self._store, FailRoom(slug=slug, key=f"{slug}:{time.time_ns()}", text=text))
-        if room is not None:
-            await self._tell(self._outbox_of(room.place), Wake())
+        room = await insist(self._store, GetRoom(slug=slug))
+        await self._tell(self._outbox_of(room.place), Wake())
 
     async def _tell_self(self, message: Hears) -> None:
         await self._tell(self.context.ref, message)

@@ -3,9 +3,10 @@
 Pure: facts in, commands out; `conversation` carries them out. The store's rows are the truth, so after any crash it is
 enough to pull them again. One turn runs at a time; the rest waits in the store. A turn moves
 
-    idle → beginning → (recalling →) running → (stopping →) idle
+    idle → beginning → (recalling →) running → (stopping →) ending → idle
 
-where beginning waits for commit 1b, and recalling asks the session what became of an earlier attempt.
+where beginning waits for commit 1b, recalling asks the session what became of an earlier attempt, and ending waits for
+commit 2.
 """
 
 from enum import StrEnum
@@ -25,7 +26,10 @@ from actors.messages import (
 from actors.rooms import resume
 
 MOST_ATTEMPTS: Final = 3
-"""How often a message is tried before it is put into quarantine."""
+"""How often a message is run before its quarantine. One attempt more only looks whether the last one had finished."""
+
+
+TOO_LONG: Final = "The turn took too long and was ended."
 
 
 class Phase(StrEnum):
@@ -36,6 +40,7 @@ class Phase(StrEnum):
     RECALLING = "recalling"
     RUNNING = "running"
     STOPPING = "stopping"
+    ENDING = "ending"
 
 
 class Begin(NamedTuple):
@@ -99,7 +104,7 @@ class ListRooms(NamedTuple):
 
 
 class ShowTurn(NamedTuple):
-    """A person now waits for this turn: show that something happens."""
+    """A person waits for this turn: show that something happens."""
 
     turn: str
     note: str | None
@@ -114,9 +119,8 @@ class Turns:
     def __init__(self) -> None:
         self.phase = Phase.IDLE
         self.turn: Turn | None = None
-        self.waiting = 0
-        self.agent: int | None = None
-        """The incarnation of the agent that is ready, None while there is none."""
+        self.agent: int | None = None  # the incarnation that is ready
+        self._gone = 0  # the newest incarnation that is known to have ended
         self._leaf: str | None = None
         self._queue: tuple[Queued, ...] = ()
         self._room: Room | None = None
@@ -132,17 +136,27 @@ class Turns:
         """Whether there is nothing to do."""
         return self.phase is Phase.IDLE and self.turn is None and not self._queue and not self._pending
 
+    @property
+    def waiting(self) -> int:
+        """How many messages wait for a turn."""
+        return len(self._queue)
+
     # --- facts from the store
 
     def pulled(self, work: Work) -> list[Command]:
         """The rows as they are now."""
-        self._room, self._queue, self.waiting = work.room, work.queue, len(work.queue)
+        self._room, self._queue = work.room, work.queue
+        if self.agent is None:
+            self._leaf = work.room.leaf
         self._answering &= {command.id for command in work.commands}
         self._held &= {command.id for command in work.commands}
         self._pending = {command.id: command for command in work.commands if command.id not in self._answering}
-        if self.phase is Phase.IDLE:
-            self.turn = work.turn
-        if work.turn is not None and self.turn is not None and work.turn.id == self.turn.id:
+        another = work.turn is None or self.turn is None or work.turn.id != self.turn.id
+        if another and self.phase in (Phase.IDLE, Phase.ENDING):
+            self.turn, self.phase = work.turn, Phase.IDLE
+            self._stop_asked = work.turn is not None and work.turn.stop_requested
+            self._too_long = False
+        elif work.turn is not None and not another:
             self._stop_asked = self._stop_asked or work.turn.stop_requested
         return self._next()
 
@@ -153,7 +167,6 @@ class Turns:
         self.turn = turn
         self._stop_asked = self._stop_asked or turn.stop_requested
         self._queue = tuple(queued for queued in self._queue if queued.id not in {row.id for row in turn.inbounds})
-        self.waiting = len(self._queue)
         if self.agent is None or self._stop_asked:  # it was cut off in the meantime: look again from the start
             self.phase = Phase.IDLE
             return self._next()
@@ -166,60 +179,75 @@ class Turns:
     # --- facts from the agent
 
     def agent_ready(self, incarnation: int, leaf: str | None) -> list[Command]:
-        """pi is up with the room's session, which stands at `leaf`."""
+        """pi is up with the room's session, which stands at `leaf`. A pi that was ready before is gone then."""
+        if incarnation <= self._gone:
+            return []  # what it said was overtaken by the notice of its end
+        cut_off = [] if self.agent is None else self._cut_off("it was replaced")
         self.agent, self._leaf = incarnation, leaf
-        return self._next()
+        return cut_off + self._next()
 
-    def agent_leaves(self) -> None:
-        """The agent is about to open another session, and will report `agent_ready` again."""
-        self.agent = None
+    def agent_down(self, incarnation: int, reason: str) -> list[Command]:
+        """That incarnation of the agent ended; the next one will report `agent_ready`."""
+        self._gone = max(self._gone, incarnation)
+        return self._cut_off(reason) + self._next()
 
-    def agent_down(self, reason: str) -> list[Command]:
-        """The agent's incarnation ended; the next one will report `agent_ready`."""
-        self.agent = None
-        was, self.phase = self.phase, (Phase.BEGINNING if self.phase is Phase.BEGINNING else Phase.IDLE)
-        commands: list[Command] = []
-        if was in (Phase.RECALLING, Phase.RUNNING) and self.turn is not None and not self._stop_asked:
-            commands.append(ShowTurn(self.turn.id, f"the agent ended ({reason}); starting it again"))
-        return commands + self._next()
-
-    def recalled(self, turn: str, entries: tuple[Entry, ...], leaf: str | None) -> list[Command]:
+    def recalled(self, incarnation: int, turn: str, entries: tuple[Entry, ...], leaf: str | None) -> list[Command]:
         """What the session holds of an earlier attempt."""
-        if self.phase is not Phase.RECALLING or self.turn is None or turn != self.turn.id:
+        if self.phase is not Phase.RECALLING or not self._is_about(incarnation, turn) or self.turn is None:
             return []
         match resume.decide(entries):
+            case resume.Finished(text, stop_reason):
+                return self._settle(text, stop_reason, "", leaf)
+            case _ if self.turn.attempt > MOST_ATTEMPTS:
+                return self._quarantine()
             case resume.Again():
                 self.phase = Phase.RUNNING
                 return [SendPrompt(turn, _text(self.turn))]
             case resume.GoOn(note):
                 self.phase = Phase.RUNNING
                 return [SendContinue(turn, note)]
-            case resume.Finished(text, stop_reason, error):
-                return self._settle(text, stop_reason, error, leaf)
 
-    def refused(self, turn: str, error: str) -> list[Command]:
-        """pi did not take the prompt."""
-        if not self._runs(turn):
+    def refused(self, incarnation: int, turn: str, error: str) -> list[Command]:
+        """pi did not take the prompt, so its session stands where it stood."""
+        if not self._runs(incarnation, turn):
             return []
         return self._end(Outcome.FAILED, "", None, [_report(f"The agent did not take the message: {error}")])
 
-    def settled(self, turn: str, text: str, stop_reason: str, error: str, leaf: str | None) -> list[Command]:
+    def settled(
+        self, incarnation: int, turn: str, text: str, stop_reason: str, error: str, leaf: str | None
+    ) -> list[Command]:
         """The run is over."""
-        return self._settle(text, stop_reason, error, leaf) if self._runs(turn) else []
+        return self._settle(text, stop_reason, error, leaf) if self._runs(incarnation, turn) else []
 
     def too_long(self, turn: str) -> list[Command]:
         """The turn has used up its time."""
-        if self.phase is not Phase.RUNNING or self.turn is None or turn != self.turn.id:
+        if self.turn is None or turn != self.turn.id or self.phase not in (Phase.RECALLING, Phase.RUNNING):
             return []
+        if self.phase is Phase.RECALLING:  # an agent that does not even answer
+            return self._end(Outcome.FAILED, "", None, [_report(TOO_LONG)])
         self._too_long = True
         self.phase = Phase.STOPPING
         return [SendAbort(turn)]
 
     # --- what follows
 
-    def _runs(self, turn: str) -> bool:
-        running = self.phase in (Phase.RUNNING, Phase.STOPPING)
-        return running and self.turn is not None and turn == self.turn.id
+    def _is_about(self, incarnation: int, turn: str) -> bool:
+        return incarnation == self.agent and self.turn is not None and turn == self.turn.id
+
+    def _runs(self, incarnation: int, turn: str) -> bool:
+        return self.phase in (Phase.RUNNING, Phase.STOPPING) and self._is_about(incarnation, turn)
+
+    def _cut_off(self, reason: str) -> list[Command]:
+        """There is no agent; a turn that it had is open again, or over if it was ended for its length."""
+        self.agent = None
+        if self.phase not in (Phase.RECALLING, Phase.RUNNING, Phase.STOPPING) or self.turn is None:
+            return []
+        self.phase = Phase.IDLE
+        if self._stop_asked:
+            return []
+        if self._too_long:
+            return self._end(Outcome.FAILED, "", None, [_report(TOO_LONG)])
+        return [ShowTurn(self.turn.id, f"the agent ended ({reason}); starting it again")]
 
     def _next(self) -> list[Command]:
         """The next step: commands overtake, then the open turn, then the queue."""
@@ -229,45 +257,49 @@ class Turns:
         if self.turn is not None and self._stop_asked and self.phase is Phase.RUNNING:
             self.phase = Phase.STOPPING
             return [*commands, SendAbort(self.turn.id)]
-        if self.phase is not Phase.IDLE:
-            return commands
-        if self.turn is not None:
+        if self.phase is Phase.IDLE and self.turn is not None:
             return commands + self._try_again(self.turn)
-        if self._queue:
-            first = self._queue[0]
-            turn = turn_id(first)
-            commands += self._show(turn, None)
-            if self.agent is not None:
-                self.phase = Phase.BEGINNING
-                self._stop_asked = self._too_long = False
-                commands.append(Begin(turn, 1, (first.id,), self._leaf))
+        if self.phase is Phase.IDLE and self._queue:
+            return commands + self._begin(self._queue[0])
+        return commands
+
+    def _begin(self, first: Queued) -> list[Command]:
+        turn = turn_id(first)
+        # What was stopped before it began needs no agent, only a turn to end.
+        commands = [] if self._stop_asked else self._show(turn)
+        if self.agent is not None or self._stop_asked:
+            self.phase = Phase.BEGINNING
+            commands.append(Begin(turn, 1, (first.id,), self._leaf))
         return commands
 
     def _try_again(self, turn: Turn) -> list[Command]:
-        if turn.attempt >= MOST_ATTEMPTS:
-            text = (
-                f"This message was tried {turn.attempt} times and the agent ended each time, so it is set aside "
-                "and not tried again. Send it anew, perhaps in other words, to try once more."
-            )
-            return self._end(Outcome.QUARANTINED, "", None, [_report(text)])
-        commands = self._show(turn.id, None)
+        if turn.attempt > MOST_ATTEMPTS:
+            return self._quarantine()
+        commands = self._show(turn.id)
         if self.agent is not None:
             self.phase = Phase.BEGINNING
             commands.append(Begin(turn.id, turn.attempt + 1, tuple(row.id for row in turn.inbounds), turn.leaf_before))
         return commands
 
-    def _show(self, turn: str, note: str | None) -> list[Command]:
-        if self._shown == turn and note is None:
+    def _show(self, turn: str) -> list[Command]:
+        if self._shown == turn:
             return []
         self._shown = turn
-        return [ShowTurn(turn, note)]
+        return [ShowTurn(turn, None)]
+
+    def _quarantine(self) -> list[Command]:
+        text = (
+            f"This message was tried {MOST_ATTEMPTS} times and was cut off each time, so it is set aside and not tried "
+            "again. Send it anew, perhaps in other words, to try once more."
+        )
+        return self._end(Outcome.QUARANTINED, "", None, [_report(text)])
 
     def _settle(self, text: str, stop_reason: str, error: str, leaf: str | None) -> list[Command]:
         said = [NewDelivery(kind=DeliveryKind.ANSWER, text=text)] if text else []
         if self._stop_asked and stop_reason == "aborted":
             return self._end(Outcome.STOPPED, text, leaf, [*said, _note("Stopped.")])
         if self._too_long and stop_reason == "aborted":
-            return self._end(Outcome.FAILED, text, leaf, [*said, _report("The turn took too long and was ended.")])
+            return self._end(Outcome.FAILED, text, leaf, [*said, _report(TOO_LONG)])
         if stop_reason == "stop":
             return self._end(Outcome.DONE, text, leaf, said or [_note("The agent ended its turn without a word.")])
         if stop_reason == "length":
@@ -279,15 +311,14 @@ class Turns:
         return self._end(Outcome.FAILED, text, leaf, [*said, _report(f"The model could not answer: {why}")])
 
     def _end(self, outcome: Outcome, text: str, leaf: str | None, deliveries: list[NewDelivery]) -> list[Command]:
+        """Ends the turn. `leaf`: None if the session did not move, or if the next agent has to say how far it did."""
         assert self.turn is not None
-        turn, self.turn, self.phase = self.turn, None, Phase.IDLE
-        self._stop_asked = self._too_long = False
-        self._shown = None
-        reply_to = turn.inbounds[0].message_id if turn.inbounds else None
+        self.phase, self._shown = Phase.ENDING, None
+        reply_to = self.turn.inbounds[0].message_id if self.turn.inbounds else None
         first, *rest = deliveries
         first = NewDelivery(kind=first.kind, text=first.text, reply_to=reply_to)
         self._leaf = leaf if leaf is not None else self._leaf
-        return [End(turn.id, outcome, text, self._leaf, (first, *rest))]
+        return [End(self.turn.id, outcome, text, self._leaf, (first, *rest))]
 
     # --- commands
 
@@ -295,42 +326,40 @@ class Turns:
         answers: list[Command] = []
         for queued in list(self._pending.values()):
             answer = self._command(queued)
-            if answer is not None:
-                del self._pending[queued.id]
-                self._answering.add(queued.id)
-                answers.append(answer)
+            if answer is None:
+                continue
+            del self._pending[queued.id]
+            self._answering.add(queued.id)
+            answers.append(answer)
+            if isinstance(answer, Answer) and answer.fresh:
+                self.agent = None  # it is ready again when it has opened that session
+                break  # what is left belongs to that session; the pull that follows an answer brings it back
         return answers
 
     def _command(self, queued: Queued) -> Command | None:
         """The answer to a command; None if it has to wait for the turn to end."""
-        name = queued.command or ""
-        if name == "new":
-            if self._hold(queued):
+        match queued.command:
+            case "stop" | "new" if self._hold(queued):
                 return None
-            assert self._room is not None
-            text = f"A new session begins. The old one is kept as `{self._room.session_id}`."
-            return Answer(queued, (_note(text, queued),), fresh=True)
-        if name == "stop":
-            if self._hold(queued):
-                return None
-            return Answer(queued, () if queued.id in self._held else (_note("Nothing is running.", queued),))
-        if name == "threads":
-            return ListRooms(queued)
-        if name == "status":
-            return Answer(queued, (_note(self._status(), queued),))
-        if name == "start":
-            return Answer(
-                queued, (_note("Write what you want done. I understand:\n\n" + commands.help_text(), queued),)
-            )
-        if name == "help":
-            return Answer(queued, (_note(commands.help_text(), queued),))
-        near = commands.nearest(name.removeprefix("?"))
-        hint = f" Did you mean /{near}?" if near else " /help shows what I understand."
-        return Answer(queued, (_note(f"I do not know {name.replace('?', '/', 1)}.{hint}", queued),))
+            case "stop":
+                return Answer(queued, () if queued.id in self._held else (_note("Nothing is running.", queued),))
+            case "new":
+                assert self._room is not None
+                text = f"A new session begins. The old one is kept as `{self._room.session_id}`."
+                if len(queued.text.split()) > 1:
+                    text += "\n\nThe words behind the command were not sent on: send them as a message of their own."
+                return Answer(queued, (_note(text, queued),), fresh=True)
+            case "threads":
+                return ListRooms(queued)
+            case "status":
+                return Answer(queued, (_note(self._status(), queued),))
+            case name:
+                return Answer(queued, (_note(commands.answer(name or ""), queued),))
 
     def _hold(self, queued: Queued) -> bool:
-        """Whether the command has to wait until the turn that it stops is over."""
-        if self.turn is None and self.phase is not Phase.BEGINNING:
+        """Whether the command has to wait until what it stops is over: the turn, or a message that it found waiting."""
+        waits = bool(self._queue) and self._queue[0].id < queued.id and queued.id not in self._held
+        if self.turn is None and self.phase is Phase.IDLE and not waits:
             return False
         self._stop_asked = True
         self._held.add(queued.id)
@@ -338,14 +367,11 @@ class Turns:
 
     def _status(self) -> str:
         assert self._room is not None
-        if self.turn is not None:
-            now = f"working on “{_short(_text(self.turn))}”" + (
-                f", attempt {self.turn.attempt}" if self.turn.attempt > 1 else ""
-            )
-        elif self.agent is None and self._queue:
-            now = "starting its agent"
+        if self.turn is not None and self.phase is not Phase.ENDING:
+            attempt = f", attempt {self.turn.attempt}" if self.turn.attempt > 1 else ""
+            now = f"working on “{_short(_text(self.turn))}”{attempt}"
         else:
-            now = "idle"
+            now = "starting its agent" if self.agent is None and self._queue else "idle"
         return (
             f"Room `{self._room.slug}`: {now}\n\n- waiting: {self.waiting}\n- workspace: `{self._room.workspace}`\n"
             f"- session: `{self._room.session_id}`"

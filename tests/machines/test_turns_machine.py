@@ -44,7 +44,9 @@ class Days(RuleBasedStateMachine):
         self.turn: Turn | None = None
         self.leaf: str | None = None
         self.ends: dict[str, End] = {}
+        self.known_stopped: set[str] = set()
         # the session: entries of all turns, each with the turn that wrote it
+        self.session = 1
         self.entries: list[tuple[str, Entry]] = []
         # the agent
         self.incarnation = 0
@@ -67,16 +69,18 @@ class Days(RuleBasedStateMachine):
         self.box.append(self.pull)
 
     def pull(self) -> list[Command]:
+        if self.turn is not None and self.turn.stop_requested:
+            self.known_stopped.add(self.turn.id)
         rows = work(*self.queue, turn=self.turn, commands=tuple(self.commands), leaf=self.leaf)
         return self.turns.pulled(rows)
 
     @precondition(lambda self: self.todo or self.box)
     @rule()
     def conversation_goes_on(self) -> None:
-        if self.todo:
-            self.todo.extend(self.carry_out(self.todo.popleft()))
-        else:
-            self.todo.extend(self.box.popleft()())
+        steps = self.carry_out(self.todo.popleft()) if self.todo else self.box.popleft()()
+        started = {step.turn for step in steps if isinstance(step, SendPrompt | SendContinue)}
+        assert not started & self.known_stopped, "a stopped turn stays stopped"
+        self.todo.extend(steps)
 
     @rule()
     def conversation_crashes(self) -> None:
@@ -97,12 +101,12 @@ class Days(RuleBasedStateMachine):
                 assert not (fresh and self.turn), "a turn belongs to its session"
                 self.commands.remove(queued)
                 if fresh:
+                    self.session += 1
                     self.entries, self.leaf, self.running, self.greeted = [], None, None, False
                 return self.pull()
             case SendPrompt(turn) | SendContinue(turn):
                 assert self.turn is not None
                 assert self.turn.id == turn
-                assert not self.turn.stop_requested or not self.stopped_at_begin, "a stopped turn stays stopped"
                 self.hear(step)
             case SendRecall(turn, since):
                 self.recall(turn, since)
@@ -129,10 +133,9 @@ class Days(RuleBasedStateMachine):
             assert self.turn.id == turn
             assert attempt <= MOST_ATTEMPTS + 1
             self.turn = msgspec.structs.replace(self.turn, attempt=max(attempt, self.turn.attempt))
-        self.stopped_at_begin = self.turn.stop_requested
+        if self.turn.stop_requested:
+            self.known_stopped.add(turn)
         return self.turn
-
-    stopped_at_begin = False
 
     @precondition(lambda self: len(self.queue) < 3)
     @rule()
@@ -158,8 +161,9 @@ class Days(RuleBasedStateMachine):
         if not self.alive:
             self.incarnation += 1
         self.alive = self.greeted = True
-        number, leaf = self.incarnation, self.session_leaf()
-        self.box.append(lambda: self.turns.agent_ready(number, leaf))
+        number, leaf, session = self.incarnation, self.session_leaf(), self.session
+        # The shell drops a greeting from a session that the room has left.
+        self.box.append(lambda: self.turns.agent_ready(number, leaf) if session == self.session else [])
 
     @precondition(lambda self: self.alive)
     @rule()

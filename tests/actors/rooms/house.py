@@ -1,0 +1,244 @@
+"""A house for rooms, for tests: the store's own rows behind an actor without a thread, and an agent led by the test.
+
+The real store works in a thread, which a virtual clock does not wait for; this one does the same in the actor's task.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from functools import partial
+from pathlib import Path
+from typing import Any, Final
+
+import trio
+
+from actors.asking import insist
+from actors.messages import (
+    AgentEvent,
+    AgentMessage,
+    AgentReady,
+    GetRoom,
+    Prompt,
+    Reopen,
+    Room,
+    StoreRequest,
+    TurnSettled,
+)
+from actors.rooms.conversation import Conversation
+from supervisor import (
+    Actor,
+    ChildSpec,
+    Intensity,
+    Mailbox,
+    Message,
+    Overflow,
+    Promise,
+    Ref,
+    Reply,
+    Restart,
+    Strategy,
+    Supervisor,
+    System,
+)
+from supervisor.testing import Probe, open_test_system
+from tests.actors.store.books import Books
+
+PATIENCE: Final = 120.0
+"""Seconds of virtual time that a test waits for something."""
+
+
+class Boom(Exception):
+    """What something dies of because a test says so."""
+
+
+class BookStore(Actor[StoreRequest]):
+    """The store's transactions. `before` and `after` may raise, or return an error to answer with."""
+
+    mailbox = Mailbox(256, Overflow.WAIT)
+
+    def __init__(self, books: Books, faults: "Faults") -> None:
+        self._books = books
+        self._faults = faults
+
+    async def receive(self, message: StoreRequest) -> Reply | Promise[Any]:
+        self._faults.asked.append(message)
+        promise: Promise[Any] = self.later(message)
+        refused = self._faults.before.pop(type(message), None)
+        if isinstance(refused, Boom):
+            raise refused
+        if refused is not None:
+            promise.fail(refused)
+            return promise
+        (reply,) = self._books.batch(message)
+        if type(message) in self._faults.after:
+            raise self._faults.after.pop(type(message))
+        if isinstance(reply, Exception):
+            promise.fail(reply)
+        else:
+            promise.set(reply)
+        return promise
+
+
+class Faults:
+    """What is to go wrong, once each: by the type of the request, before or after its transaction."""
+
+    def __init__(self) -> None:
+        self.before: dict[type, Exception] = {}
+        self.after: dict[type, Exception] = {}
+        self.asked: list[StoreRequest] = []
+
+
+class Pi:
+    """What outlives an agent's incarnation: its session's leaf, what it was told, and how it is to die."""
+
+    def __init__(self) -> None:
+        self.told: list[AgentMessage] = []
+        self.leaf: str | None = None
+        self.incarnation = 0
+        self.old_session: str | None = None
+        self._news = trio.Event()
+        self._death = trio.Event()
+        self._conversation: Ref[AgentEvent] | None = None
+
+    async def next(self, number: int) -> AgentMessage:
+        """The `number`-th message that any incarnation was told, from 0, as soon as it has come."""
+        with trio.fail_after(PATIENCE):
+            while len(self.told) <= number:
+                await self._news.wait()
+        return self.told[number]
+
+    async def say(self, event: AgentEvent) -> None:
+        """Tell the conversation."""
+        assert self._conversation is not None
+        await self._conversation.tell(event)
+
+    async def finish(self, prompt: AgentMessage, text: str, stop_reason: str = "stop") -> None:
+        """End the run that a prompt began."""
+        assert not isinstance(prompt, Reopen)
+        self.leaf = f"leaf of {prompt.turn}"
+        await self.say(
+            TurnSettled(
+                turn=prompt.turn,
+                incarnation=self.incarnation,
+                text=text,
+                stop_reason=stop_reason,
+                error="",
+                leaf=self.leaf,
+            )
+        )
+
+    def crash(self) -> None:
+        """End the incarnation that lives now."""
+        self._death.set()
+
+    def hear(self, message: AgentMessage) -> None:
+        self.told.append(message)
+        self._news.set()
+        self._news = trio.Event()
+
+    async def live(self, incarnation: int, conversation: Ref[AgentEvent]) -> None:
+        self.incarnation, self._conversation, self._death = incarnation, conversation, trio.Event()
+        await self._death.wait()
+        raise Boom("pi ended")
+
+
+class ScriptedAgent(Actor[AgentMessage]):
+    """An agent that greets and otherwise does what the test says."""
+
+    mailbox = Mailbox(64, Overflow.REJECT, on_restart_keep=False)
+
+    def __init__(self, pi: Pi, slug: str, store: Ref[StoreRequest], conversation: Ref[AgentEvent]) -> None:
+        self._pi = pi
+        self._slug = slug
+        self._store = store
+        self._conversation = conversation
+        self._session = ""
+
+    async def started(self) -> None:
+        self.context.start_soon(self._pi.live, self.context.incarnation, self._conversation)
+        self.context.start_soon(self._greet)
+
+    async def receive(self, message: AgentMessage) -> None:
+        self._pi.hear(message)
+        if isinstance(message, Reopen) and message.session_id != self._session:
+            self._pi.leaf = None
+            self.context.start_soon(self._greet)
+
+    async def _greet(self) -> None:
+        room = await insist(self._store, GetRoom(slug=self._slug))
+        self._session, self._pi.old_session = self._pi.old_session or room.session_id, None
+        await self._conversation.tell(
+            AgentReady(incarnation=self.context.incarnation, session_id=self._session, leaf=self._pi.leaf)
+        )
+
+
+class House:
+    """One room in a system, with a recording router and outbox."""
+
+    def __init__(self, system: System, books: Books, faults: Faults, room: Room, pi: Pi) -> None:
+        self.system = system
+        self.books = books
+        self.faults = faults
+        self.room = room
+        self.pi = pi
+        self.router: list[Message] = []
+        self.outbox: list[Message] = []
+        self.conversation: Ref[Any] = system.ref(f"/pool/{room.slug}/conversation", Conversation)
+
+    def texts(self) -> list[str]:
+        """What the room's people have been told, the oldest first."""
+        return [text for (text,) in self.books.db.execute("SELECT text FROM deliveries ORDER BY id")]
+
+    async def prompt(self, number: int) -> Prompt:
+        """The `number`-th message to the agent, which is a prompt."""
+        message = await self.pi.next(number)
+        assert isinstance(message, Prompt), message
+        return message
+
+
+@asynccontextmanager
+async def open_room(tmp_path: Path, *, turn_timeout: float = 1800.0, first: str = "hi") -> AsyncIterator[House]:
+    """A room with one accepted message, awake."""
+    books, faults, pi = Books(tmp_path / "state.db"), Faults(), Pi()
+    room = books.say(first).room
+    houses: list[House] = []
+    count = iter(range(1, 100))
+
+    def tree(system: System) -> Supervisor:
+        house = House(system, books, faults, room, pi)
+        houses.append(house)
+        store = system.ref("/store", BookStore)
+        conversation = partial(
+            Conversation,
+            room.slug,
+            store=store,
+            agent=system.ref(f"/pool/{room.slug}/agent", ScriptedAgent),
+            router=system.ref("/router", Probe),
+            outbox=lambda _: system.ref("/outbox", Probe),
+            new_session=lambda slug: f"{slug}-new{next(count)}",
+            turn_timeout=turn_timeout,
+        )
+        agent = partial(ScriptedAgent, pi, room.slug, store, house.conversation)
+        parts = Supervisor(
+            ChildSpec("conversation", conversation),
+            ChildSpec("agent", agent),
+            strategy=Strategy.REST_FOR_ONE,
+            intensity=Intensity(5, within=60.0),
+        )
+        return Supervisor(
+            ChildSpec("store", partial(BookStore, books, faults)),
+            ChildSpec("outbox", partial(Probe, house.outbox)),
+            ChildSpec("router", partial(Probe, house.router)),
+            ChildSpec("pool", Supervisor(ChildSpec(room.slug, parts, restart=Restart.TEMPORARY))),
+            intensity=Intensity(10, within=60.0),
+        )
+
+    async with open_test_system(tree):
+        yield houses[0]
+    books.db.close()
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    """Wait, on a virtual clock, until something has come about."""
+    with trio.fail_after(PATIENCE):
+        while not condition():  # noqa: ASYNC110  # rows have no event
+            await trio.sleep(0.1)
