@@ -402,7 +402,7 @@ class Recall(Message):
 
 
 class Abort(Message):
-    """End the run; sent in the urgent lane."""
+    """End the run. In order with the prompt that it ends: the agent takes each message at once."""
 
     turn: str
     incarnation: int

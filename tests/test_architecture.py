@@ -65,7 +65,7 @@ MAY_ALSO = {"subagents": {"pi"}, "dispatch": {"pi"}}
 """Folders that may import from another one: both are a pi with extras."""
 
 BROAD = {
-    ("supervisor/actor.py", "_contain"),
+    ("supervisor/incarnation.py", "_contain"),
     ("supervisor/supervisor.py", "_run_child"),
     ("supervisor/control/server.py", "_answer"),
 }
@@ -77,8 +77,6 @@ TESTED_ELSEWHERE = {
     "supervisor/snapshot.py": "plain structs; test_registry and test_system see them made",
     "supervisor/control/errors.py": "plain types; test_client and test_server raise them",
     "actors/errors.py": "plain types; test_configuration and test_settings raise them",
-    "actors/messages.py": "plain structs; every actor's test speaks them",
-    "actors/commands.py": "a table; the journeys type its words",
     "actors/service.py": "the entry point; the journeys start it",
     "actors/tree.py": "one page of child specs; the journeys run it",
 }

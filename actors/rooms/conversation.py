@@ -187,7 +187,7 @@ class Conversation(Actor[Hears]):
                 self._limit(turn)
                 self._tell_agent(Recall(turn=turn, incarnation=self._incarnation, since=since))
             case turns.SendAbort(turn):
-                self._tell_agent(Abort(turn=turn, incarnation=self._incarnation), urgent=True)
+                self._tell_agent(Abort(turn=turn, incarnation=self._incarnation))
             case turns.ShowTurn(turn, note):
                 self._begin_showing(turn, note)
             case turns.End():
@@ -245,10 +245,10 @@ class Conversation(Actor[Hears]):
     def _incarnation(self) -> int:
         return self._turns.agent or 0
 
-    def _tell_agent(self, message: AgentMessage, *, urgent: bool = False) -> None:
+    def _tell_agent(self, message: AgentMessage) -> None:
         # An agent that is gone has told us so, or will: its Down decides what becomes of the turn.
         try:
-            self._agent.tell_nowait(message, urgent=urgent)
+            self._agent.tell_nowait(message)
         except MailboxFull:
             raise
         except ActorError:
