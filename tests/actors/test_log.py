@@ -13,6 +13,7 @@ import pytest
 import trio
 
 from actors import log, redaction
+from supervisor import current_path
 
 TOKEN = "123456:AAE-x"
 

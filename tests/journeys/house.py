@@ -1,4 +1,4 @@
-"""Runs the real service as a process of its own, for the journeys: starts it, looks at its tree, kills it, starts it again.
+"""Runs the real service as a process of its own, for the journeys: starts it, looks, kills it, starts it again.
 
 Everything it keeps lies in one temporary folder; whatever it started is ended with it.
 """
@@ -102,9 +102,10 @@ class House:
         """Wait until `condition` holds and return what it gave; it may block for a moment, so it runs in a thread."""
         try:
             with trio.fail_after(PATIENCE):
-                while not (found := await trio.to_thread.run_sync(condition)):
-                    await trio.sleep(0.02)
-                return found
+                while True:
+                    if found := await trio.to_thread.run_sync(condition):
+                        return found
+                    await trio.sleep(0.02)  # another process's doings: nobody tells us of them
         except trio.TooSlowError:
             raise AssertionError(f"it did not happen; the log: {self.log()[-3000:]}") from None
 

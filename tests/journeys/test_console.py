@@ -1,4 +1,4 @@
-"""A person at a terminal or a pipe: `dispatchd run --console` with nothing configured, the real pi, the embedded demo."""
+"""A person at a terminal or a pipe: `dispatchd run --console`, nothing configured, the real pi, the embedded demo."""
 
 import json
 import os

@@ -2,6 +2,7 @@
 
 import os
 import signal
+from functools import partial
 from pathlib import Path
 
 from tests.fakes.telegram import ANN, FakeTelegram, Message, User
@@ -34,6 +35,7 @@ async def test_a_message_in_a_topic_is_answered_there_once_with_typing_and_a_pre
             return next((m for m in shown if m.text != answer), None)
 
         seen = await fake.wait_for(preview, PATIENCE)
+        assert seen is not None
         assert any(action.action == "typing" and action.thread == topic for action in fake.actions)
         final = await fake.wait_for(lambda: finals(fake, GROUP, answer, topic), PATIENCE)
         assert final == [answer]
@@ -94,7 +96,7 @@ async def test_a_killed_service_loses_nothing_and_answers_nothing_twice(tmp_path
 
         await house.kill()
         fake.say(ANN.id, "third")  # while nobody listens
-        await house.until(lambda: not Path(f"/proc/{pid}").exists())
+        await house.until(lambda: not alive(pid))
         await house.start()
 
         await fake.wait_for(lambda: finals(fake, ANN.id, "“third”"), PATIENCE)
@@ -117,11 +119,16 @@ async def test_twenty_rooms_at_once_are_all_answered(tmp_path: Path) -> None:
         agents = await house.until(lambda: (found := house.agents()) and len(found) == len(people) and found)
         assert len(set(agents.values())) == len(people)
         for person in people:
-            await fake.wait_for(lambda person=person: finals(fake, person, numbers(person - 60)), PATIENCE)
+            await fake.wait_for(partial(finals, fake, person, numbers(person - 60)), PATIENCE)
             assert fake.said(person) == [numbers(person - 60)]
         assert not [call for call in fake.calls if call.status == 429]
         assert await house.stop() == 0
-        assert not [pid for pid in agents.values() if Path(f"/proc/{pid}").exists()]
+        assert not [pid for pid in agents.values() if alive(pid)]
+
+
+def alive(pid: int) -> bool:
+    """Whether there is such a process."""
+    return Path(f"/proc/{pid}").exists()
 
 
 def streaming(fake: FakeTelegram, person: int) -> str | None:

@@ -1,4 +1,4 @@
-"""What people see when something is wrong: one clear sentence, in the chat or in the tree, and everybody else goes on."""
+"""What people see when something is wrong: one clear sentence in the chat or the tree, and everybody else goes on."""
 
 import os
 import signal
@@ -8,7 +8,7 @@ import pytest
 
 from tests.fakes.telegram import ANN, FakeTelegram, Fault, User
 from tests.journeys.house import PATIENCE, House, open_house
-from tests.journeys.test_telegram import finals, numbers, streaming
+from tests.journeys.test_telegram import alive, finals, numbers, streaming
 
 BOB = User(78, "Bob", "bob")
 
@@ -111,4 +111,4 @@ async def test_frozen_pi_does_not_keep_the_service_from_stopping(tmp_path: Path)
         [pid] = house.agents().values()
         os.kill(pid, signal.SIGSTOP)
         assert await house.stop() == 0
-        assert not Path(f"/proc/{pid}").exists()
+        assert not alive(pid)
