@@ -56,6 +56,9 @@ from supervisor import (
 LAST_DEADLINE: Final = 30.0
 """Seconds from the wish to stop until the process ends, whatever still runs: a task that spins cannot be stopped."""
 LOG_BYTES: Final = 5 * 1024 * 1024
+UNUSED_TABLES: Final = ("projects", "subagents", "dispatch", "schedule", "budget", "retention", "metrics")
+UNUSED_OF_ROOMS: Final = ("busy", "on_restart")
+"""What the configuration knows and this version does not use yet."""
 
 _log = logging.getLogger(__name__)
 
@@ -106,7 +109,7 @@ def _run(options: argparse.Namespace) -> int:
     make_folders(settings)
     lock = _lock(settings.paths.state_dir)
     log.setup(settings.log_level, _log_stream(settings, console=options.console))
-    for warning in settings.warnings:
+    for warning in (*settings.warnings, *_unused(settings)):
         _log.warning("%s", warning)
     demo, provider = _provider(settings)
     try:
@@ -116,6 +119,18 @@ def _run(options: argparse.Namespace) -> int:
         if demo is not None:
             demo.close()
         lock.close()
+
+
+def _unused(settings: Settings) -> list[str]:
+    """What is configured and has no effect yet: nobody shall wonder why."""
+    plain = Settings(paths=settings.paths)
+    tables = [f"[{name}]" for name in UNUSED_TABLES if getattr(settings, name) != getattr(plain, name)]
+    rooms = [
+        f"{name} under [rooms]"
+        for name in UNUSED_OF_ROOMS
+        if getattr(settings.rooms, name) != getattr(plain.rooms, name)
+    ]
+    return [f"{what} has no effect in this version." for what in (*tables, *rooms)]
 
 
 def _provider(settings: Settings) -> tuple[DemoServer | None, Provider]:
