@@ -43,7 +43,7 @@ def test_every_alias_is_of_a_command() -> None:
     assert not set(ALIASES) & set(ABOUT)
 
 
-@pytest.mark.parametrize(("word", "meant"), [("stpo", "stop"), ("cancle", "stop"), ("xyzzy", None)])
+@pytest.mark.parametrize(("word", "meant"), [("stpo", "stop"), ("cancle", "stop"), ("stat", "status"), ("xyzzy", None)])
 def test_the_nearest_command(word: str, meant: str | None) -> None:
     assert nearest(word) == meant
 
