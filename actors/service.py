@@ -22,6 +22,7 @@ from typing import Final, TextIO
 
 import msgspec
 import trio
+from trio_util import move_on_when
 
 from actors import log
 from actors.configuration import load, make_folders
@@ -191,9 +192,12 @@ async def _serve(parts: Parts) -> int:
         try:
             async with trio.open_nursery() as nursery:
                 nursery.start_soon(_heed, signals, parts)
-                nursery.start_soon(_end_when_finished, parts.finished, nursery.cancel_scope)
-                async with open_system(partial(_plant, parts), name="dispatchd") as system:
+                async with (
+                    move_on_when(_until_finished, parts.finished),
+                    open_system(partial(_plant, parts), name="dispatchd") as system,
+                ):
                     await system.wait_over()
+                nursery.cancel_scope.cancel()
         except* (StartFailed, IntensityExceeded) as group:
             failure = group.exceptions[0]
     if failure is None:
@@ -201,10 +205,9 @@ async def _serve(parts: Parts) -> int:
     return _complain(redact(str(failure)), 2 if isinstance(failure, StartFailed) else 1)
 
 
-async def _end_when_finished(finished: trio.Event, service: trio.CancelScope) -> None:
+async def _until_finished(finished: trio.Event) -> None:
     await finished.wait()
     _set_last_deadline()
-    service.cancel()
 
 
 def _plant(parts: Parts, system: System) -> Supervisor:

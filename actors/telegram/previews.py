@@ -15,6 +15,7 @@ import trio
 from telegram import Bot
 from telegram.constants import ChatAction
 from telegram.error import TelegramError
+from trio_util import periodic
 
 from actors.asking import insist
 from actors.messages import Place, Preview, PreviewGone, PreviewShown, ShowProgress, StalePreviews, StoreRequest
@@ -134,10 +135,9 @@ class Previews:
 
     async def sweep(self) -> None:
         """Deletes, now and every minute, the previews that a crash or a lost connection left behind."""
-        while True:
+        async for _ in periodic(SWEEP_EVERY):
             for stale in await insist(self._store, StalePreviews(front=FRONT)):
                 await self._delete(stale)
-            await trio.sleep(SWEEP_EVERY)
 
     # --- one turn
 
