@@ -40,6 +40,8 @@ from supervisor import (
 )
 from supervisor.control.server import ControlServer
 
+STORE = "/store"
+ROUTER = "/service/rooms/router"
 POOL = "/service/rooms/pool"
 AGENT_GRACE = 8.0
 """Seconds that an agent gets to end its process: more than the ladder of EOF, SIGTERM and SIGKILL takes."""
@@ -82,8 +84,8 @@ def tree(parts: Parts, system: System) -> Supervisor:
 
 def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
     settings = parts.settings
-    store = system.ref("/store", Store)
-    router = system.ref("/service/rooms/router", Router)
+    store = system.ref(STORE, Store)
+    router = system.ref(ROUTER, Router)
     outboxes: list[ChildSpec[Any]] = []
     fronts: list[ChildSpec[Any]] = []
     if settings.telegram.bot_token is not None:
@@ -96,8 +98,8 @@ def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
             outbox=_outbox(system, "telegram"),
             capacity=settings.rooms.queue,
         )
-        outboxes.append(ChildSpec("telegram", outbox))
-        fronts.append(_risky("telegram", ChildSpec("gateway", gateway)))
+        outboxes.append(ChildSpec("telegram", outbox, asks=(STORE,)))
+        fronts.append(_risky("telegram", ChildSpec("gateway", gateway, asks=(STORE, ROUTER))))
     if parts.console is not None:
         terminal = partial(Terminal, store, system.ref("/service/console/reader", Console), parts.finished)
         console = partial(
@@ -111,8 +113,8 @@ def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
             capacity=settings.rooms.queue,
             banner=parts.console.banner,
         )
-        outboxes.append(ChildSpec("console", terminal))
-        fronts.append(_risky("console", ChildSpec("reader", console)))
+        outboxes.append(ChildSpec("console", terminal, asks=(STORE,)))
+        fronts.append(_risky("console", ChildSpec("reader", console, asks=(STORE, ROUTER, "/service/outbox/console"))))
     demo = [] if parts.demo is None else [_risky("demo_model", ChildSpec("server", partial(DemoModel, parts.demo)))]
     return [_risky("outbox", *outboxes), *demo, ChildSpec("rooms", _rooms(parts, system)), *fronts]
 
@@ -122,34 +124,34 @@ def _rooms(parts: Parts, system: System) -> Supervisor:
     router = partial(
         Router,
         POOL,
-        store=system.ref("/store", Store),
+        store=system.ref(STORE, Store),
         outbox=partial(_outbox_of, system),
-        make_room=partial(_room, parts, system),
+        make_room=partial(room_spec, parts, system),
         conversation=partial(_conversation, system),
         most=settings.rooms.max,
         idle_timeout=settings.pi.idle_timeout,
     )
     return Supervisor(
         ChildSpec("pool", DynamicSupervisor(max_children=settings.rooms.max)),
-        ChildSpec("router", router),
+        ChildSpec("router", router, asks=(STORE,)),
         strategy=Strategy.REST_FOR_ONE,
         intensity=Intensity(10, within=60.0),
     )
 
 
-def _room(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
+def room_spec(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
     """One room: if its conversation dies, both start anew; if its agent dies, only that one does.
 
     Temporary, so that a room that keeps failing gives up alone and uses up nobody else's restarts.
     """
     path = f"{POOL}/{room.slug}"
-    store = system.ref("/store", Store)
+    store = system.ref(STORE, Store)
     conversation = partial(
         Conversation,
         room.slug,
         store=store,
         agent=system.ref(f"{path}/agent", Agent),
-        router=system.ref("/service/rooms/router", Router),
+        router=system.ref(ROUTER, Router),
         outbox=partial(_outbox_of, system),
         new_session=_new_session,
         turn_timeout=parts.settings.pi.turn_timeout,
@@ -160,8 +162,8 @@ def _room(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
     return ChildSpec(
         room.slug,
         Supervisor(
-            ChildSpec("conversation", conversation),
-            ChildSpec("agent", agent, shutdown=AGENT_GRACE),
+            ChildSpec("conversation", conversation, asks=(STORE,)),
+            ChildSpec("agent", agent, shutdown=AGENT_GRACE, asks=(STORE, f"{path}/conversation")),
             strategy=Strategy.REST_FOR_ONE,
             intensity=Intensity(5, within=60.0),
         ),

@@ -78,7 +78,6 @@ TESTED_ELSEWHERE = {
     "supervisor/control/errors.py": "plain types; test_client and test_server raise them",
     "actors/errors.py": "plain types; test_configuration and test_settings raise them",
     "actors/service.py": "the entry point; the journeys start it",
-    "actors/tree.py": "one page of child specs; the journeys run it",
 }
 """Files without a test file of their own, and why."""
 
