@@ -141,6 +141,8 @@ class Actor(Generic[M_in]):
         current = life.current
         if not isinstance(current, Call) or current.request is not request:
             return Promise(None)
+        if life.owed is None:
+            life.owed = set()
         current.promise(life.owed)
         return Promise(current)
 

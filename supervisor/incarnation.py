@@ -17,7 +17,7 @@ from supervisor.calls import Call
 from supervisor.errors import Ignore, NoReply, StartTimeout, one_line
 from supervisor.events import End
 from supervisor.mailbox import Box
-from supervisor.messages import Reply
+from supervisor.messages import Down, Reply
 from supervisor.orders import ORDERS, HelperOrder, ResumeOrder, StopOrder, SuspendOrder
 from supervisor.refs import handling
 from supervisor.registry import Life
@@ -152,9 +152,11 @@ async def _handle_traced(life: Life, actor: Actor[Any], item: object) -> None:
 
 async def _drain(life: Life, actor: Actor[Any], box: Box, count: int) -> None:
     """Handle the `count` messages that wait; no order is heard of in the meantime, and the grace ends it all."""
-    for _ in range(count):
-        while type(item := await box.take()) in ORDERS:
-            pass
+    while count and not life.over:
+        item = await box.take()
+        if type(item) in ORDERS:
+            continue
+        count -= type(item) is not Down  # a notice has a lane of its own
         life.current = item
         await _handle_traced(life, actor, item)
     life.current = None
@@ -164,13 +166,15 @@ async def _suspended(life: Life) -> None:
     """Take no message until an order says otherwise; what else is in that lane is heard of afterwards."""
     cell, box = life.cell, life.cell.box
     assert box is not None
-    cell.become(State.SUSPENDED)
+    if not cell.stopping:
+        cell.become(State.SUSPENDED)
     later: list[object] = []
     while type(order := await box.take_order()) is not ResumeOrder:
-        later.append(order)
+        if type(order) is not SuspendOrder:
+            later.append(order)
         if type(order) is StopOrder:
             break
-    box.control.extendleft(reversed(later))
+    box.control[:0] = later
     if not cell.stopping:
         cell.become(State.RUNNING)
 

@@ -20,13 +20,6 @@ BUDGET_MESSAGES: Final = 64
 BUDGET_SECONDS: Final = 200e-6
 
 
-class _Wake:
-    """Handed to a parked receiver so that it looks at the lanes."""
-
-
-_WAKE: Final = _Wake()
-
-
 LONGEST_STRIDE: Final = 32
 """How many messages may be taken between two looks at the clock."""
 
@@ -48,15 +41,19 @@ class Box:
     """
 
     __slots__ = (
-        "_dropped", "_left", "_looked", "_parked", "_plain", "_receive", "_received", "_send", "_slots", "_stride",
-        "_until", "budget", "closed", "control", "push", "push_whole", "receive_nowait", "spec", "urgent",
+        "_dropped", "_left", "_looked", "_plain", "_receive", "_received", "_send", "_slots", "_stride", "_until",
+        "budget", "closed", "control", "late", "parked", "push", "push_whole", "receive_nowait", "spec", "urgent",
     )  # fmt: skip
 
     def __init__(self, spec: Mailbox, dropped: Callable[[Any], None]) -> None:
         self.spec = spec
         self.closed = False
-        self.control: deque[Any] = deque()
+        self.control: list[Any] = []
         self.urgent: deque[Any] | None = None
+        self.late: deque[Any] | None = None
+        """Calls that found no room. Each is a caller who waits for the end of his call, and that bounds them."""
+        self.parked: trio.lowlevel.Task | None = None
+        """The receiver while it waits; whoever has put something in wakes it."""
         self._received = 0
         self._dropped = dropped
         self._send: trio.MemorySendChannel[Any] | None = None
@@ -64,12 +61,12 @@ class Box:
         self.receive_nowait: Callable[[], Any] = _none_yet
         """The channel's own, once it is made; what it gives must go through `unwrap`."""
         self._slots: dict[Hashable, _Slot] | None = None if spec.coalesce is None else {}
-        self._parked: trio.lowlevel.Task | None = None
         self._plain = spec.coalesce is None and spec.overflow is not Overflow.DROP_OLDEST
         self.push: Callable[[Any], None] = self._push_first
         """Take a message in without waiting. Raises `trio.WouldBlock` if the box is full and its policy does not drop.
 
-        Of a plain box it is the channel's own `send_nowait`: each call in between costs a tenth of a message.
+        Of a plain box it is the channel's own `send_nowait`, because each call in between costs a tenth of a message;
+        so who calls it also wakes a `parked` receiver.
         """
         self.push_whole: Callable[[Any], None] = self._push_first
         """Like `push`, for what nothing may replace: a request, or a message without a key."""
@@ -94,12 +91,25 @@ class Box:
             self.push(message)
         except trio.WouldBlock:
             return False
+        if self.parked is not None:
+            self.wake()
         return True
+
+    def wait_in_line(self, call: object) -> None:
+        """Take a call in as soon as there is room; its caller waits for its end, not for this."""
+        if self.late is None:
+            self.late = deque()
+        self.late.append(call)
+
+    def wake(self) -> None:
+        """Have a receiver that waits look again."""
+        task, self.parked = self.parked, None
+        if task is not None:
+            trio.lowlevel.reschedule(task)
 
     def _push_first(self, message: object) -> None:
         self._open()
         self.push(message)
-        self._unpark()
 
     def _push_slot(self, message: object) -> None:
         slots, coalesce = self._slots, self.spec.coalesce
@@ -135,6 +145,8 @@ class Box:
             self._open()
         assert self._send is not None
         await self._send.send(message)
+        if self.parked is not None:
+            self.wake()
 
     def put_urgent(self, message: object) -> bool:
         """Take the message into the lane that overtakes the channel; False if that lane is at the box's bound."""
@@ -149,7 +161,8 @@ class Box:
     def order(self, order: object) -> None:
         """Put an order of the runtime into the lane that no message can block."""
         self.control.append(order)
-        self._nudge()
+        if self.parked is not None:
+            self.wake()
 
     # --- the receiver
 
@@ -161,7 +174,7 @@ class Box:
         while True:
             # No await between this test and parking, except the checkpoint that starts over: an order is never missed.
             if self.control:
-                order = self.control.popleft()
+                order = self.control.pop(0)
                 if type(order) is LookOrder:
                     continue
                 return order
@@ -173,44 +186,39 @@ class Box:
             if self.urgent:
                 self.budget -= 1
                 return self.urgent.popleft()
+            if self.late:
+                self._let_in(self.late)
+                empty = False
             if not empty:
                 try:
                     item = self.receive_nowait()
                 except trio.WouldBlock:
                     empty = True
-                    continue
-            elif self._receive is None:
-                await self._park()
-                self._refill()
-                empty = False
-                continue
-            else:
-                item = await self._receive.receive()
-                self._refill()
-                if item is _WAKE:
-                    empty = False
-                    continue
-            self.budget -= 1
-            return self.unwrap(item) if self._slots is not None else item
+                    continue  # to park out here: a parked handler of an exception would keep its traceback alive
+                self.budget -= 1
+                return self.unwrap(item) if self._slots is not None else item
+            await self._park()
+            self._refill()
+            empty = False
 
     async def take_order(self) -> Any:
         """The next order of the control lane; messages wait."""
         while not self.control:
             await self._park()
-        return self.control.popleft()
+        return self.control.pop(0)
 
     def drain(self) -> Iterator[Any]:
         """Take out all that waits, the messages of waiting senders too."""
-        if self.urgent:
-            while self.urgent:
-                yield self.urgent.popleft()
+        while self.urgent:
+            yield self.urgent.popleft()
         while self._receive is not None:
             try:
                 item = self._receive.receive_nowait()
             except (trio.WouldBlock, trio.EndOfChannel, trio.ClosedResourceError):
-                return
-            if item is not _WAKE:
-                yield self.unwrap(item)
+                break
+            yield self.unwrap(item)
+        while self.late:
+            yield self.late.popleft()
 
     def close(self) -> None:
         """No message can come any more; senders that wait get `trio.BrokenResourceError`."""
@@ -255,25 +263,22 @@ class Box:
         self._left -= self._stride
         return False
 
-    def _nudge(self) -> None:
-        if self._parked is not None:
-            self._unpark()
-        elif self._send is not None and self._send.statistics().tasks_waiting_receive:
-            # A receiver that waits means an empty buffer: this is handed over and never needs a slot.
-            self._send.send_nowait(_WAKE)
+    def _let_in(self, late: "deque[Any]") -> None:
+        """Move calls that wait in line into the channel, as far as there is room."""
+        try:
+            while late:
+                self.push_whole(late[0])
+                late.popleft()
+        except trio.WouldBlock:
+            return
 
     async def _park(self) -> None:
-        def abort(_: object) -> trio.lowlevel.Abort:
-            self._parked = None
-            return trio.lowlevel.Abort.SUCCEEDED
+        self.parked = trio.lowlevel.current_task()
+        await trio.lowlevel.wait_task_rescheduled(self._abort)
 
-        self._parked = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(abort)
-
-    def _unpark(self) -> None:
-        task, self._parked = self._parked, None
-        if task is not None:
-            trio.lowlevel.reschedule(task)
+    def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self.parked = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
 
 def _none_yet() -> Any:

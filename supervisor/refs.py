@@ -60,6 +60,8 @@ class Ref(Generic[M_in]):
             box = self._box()
         try:
             box.push(message)
+            if box.parked is not None:
+                box.wake()
         except trio.WouldBlock:
             asker = self._asker() if box.spec.overflow is Overflow.WAIT else None
             try:
@@ -74,17 +76,8 @@ class Ref(Generic[M_in]):
         Raises `MailboxFull`, `ActorStopped` or `NoSuchActor`.
         """
         box = self._box()
-        if urgent:
-            if box.put_urgent(message):
-                return
-        else:
-            try:
-                box.push(message)
-            except trio.WouldBlock:
-                pass
-            else:
-                return
-        raise MailboxFull(self.path, box.spec.bound)
+        if not (box.put_urgent(message) if urgent else box.put(message)):
+            raise MailboxFull(self.path, box.spec.bound)
 
     async def ask(self, request: Asks[M_in, R], /, *, timeout: float) -> R:
         """Hand over a request and wait for its reply, at most `timeout` seconds in all.
@@ -97,10 +90,15 @@ class Ref(Generic[M_in]):
         call = Call(request, self.path, self._registry.timers, timeout)  # type: ignore[arg-type]  # Asks is a Request
         try:
             try:
+                if box.late:
+                    raise trio.WouldBlock  # those who came before go first
                 box.push_whole(call)
+                if box.parked is not None:
+                    box.wake()
             except trio.WouldBlock:
-                with trio.move_on_after(timeout):
-                    await self._wait_put(box, call)
+                if box.spec.overflow is not Overflow.WAIT:
+                    raise MailboxFull(self.path, box.spec.bound) from None
+                box.wait_in_line(call)
             return await call.wait()  # type: ignore[no-any-return]  # R, by Asks
         finally:
             call.abandon()

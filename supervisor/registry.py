@@ -5,7 +5,6 @@ goes when the child leaves the tree. Only the runtime touches cells; everyone el
 """
 
 import time
-from collections import deque
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -51,11 +50,11 @@ class Registry:
             life.cell.box_order(Down(path=path, incarnation=0, reason=NOPROC, restarting=False))
         if cell is not None:
             self.watchers.setdefault(path, set()).add(life)
-            life.watching.add(path)
+            life.watching = life.watching | {path}
 
     def unwatch(self, path: str, life: "Life") -> None:
         """It hears of it no more."""
-        life.watching.discard(path)
+        life.watching = life.watching - {path}
         watchers = self.watchers.get(path)
         if watchers is not None:
             watchers.discard(life)
@@ -84,9 +83,10 @@ class Life:
         self.over = False
         """Whether the tree goes on without it."""
         self.current: object | None = None
-        self.owed: set[Call] = set()
-        self.watching: set[str] = set()
-        self._timers: list[Timer | Repeater] = []
+        # Most actors of a large tree owe, watch and time nothing, so these are made when they are needed.
+        self.owed: set[Call] | None = None
+        self.watching: frozenset[str] = frozenset()
+        self._timers: tuple[Timer | Repeater, ...] = ()
 
     def kill(self) -> None:
         """Cancel it, also before it has begun to run."""
@@ -107,8 +107,7 @@ class Life:
             self.cell.dead_letter(message, "a timer's message found the urgent lane full")
 
     def _keep(self, timer: T) -> T:
-        self._timers = [kept for kept in self._timers if not kept.cancelled]
-        self._timers.append(timer)
+        self._timers = (*(kept for kept in self._timers if not kept.cancelled), timer)
         return timer
 
     def fail_callers(self, reason: BaseException | None) -> None:
@@ -117,7 +116,8 @@ class Life:
         if current is not None:
             why = "the actor was stopped on it" if reason is None else f"the actor ended on it: {one_line(reason)}"
             self.cell.dead_letter(current, why)
-        waiting = [current, *self.owed] if isinstance(current, Call) else list(self.owed)
+        owed = tuple(self.owed or ())
+        waiting = (current, *owed) if isinstance(current, Call) else owed
         for call in waiting:
             path = self.cell.path
             call.fail(ActorStopped(path) if reason is None else ActorCrashed(path, reason))
@@ -128,8 +128,8 @@ class Life:
         self.fail_callers(reason)
         for timer in self._timers:
             timer.cancel()
-        self._timers.clear()
-        for path in tuple(self.watching):
+        self._timers = ()
+        for path in self.watching:
             self.cell.registry.unwatch(path, self)
 
 
@@ -158,7 +158,7 @@ class Cell:
         self.life: Life | None = None
         self.waits_for: Cell | None = None
         """The place that its handler waits for at this moment."""
-        self.tracers: list[Subscription] = []
+        self.tracers: tuple[Subscription, ...] = ()
         """Who hears of each message that is handled here; empty nearly always."""
         self.children: dict[str, Cell] = {}
         mailbox = mailbox_of(spec.factory)
@@ -190,7 +190,7 @@ class Cell:
         if self.box is not None:
             # Orders are for one incarnation: the next one begins with none, and a zombie finds that it is to end.
             self.box.control.append(StopOrder(End.SHUTDOWN))
-            self.box.control = deque()
+            self.box.control = []
 
     # --- messages that are not handled
 
@@ -268,13 +268,12 @@ class Cell:
     def trace(self, bound: int) -> Subscription:
         """Hear of each message that is handled here from now on, over restarts too."""
         subscription = Subscription(bound, self._untrace)
-        self.tracers.append(subscription)
+        self.tracers = (*self.tracers, subscription)
         self.box_order(LookOrder())
         return subscription
 
     def _untrace(self, subscription: Subscription) -> None:
-        if subscription in self.tracers:
-            self.tracers.remove(subscription)
+        self.tracers = tuple(tracer for tracer in self.tracers if tracer is not subscription)
 
     def tell_tracers(self, item: object, answer: object, took: float) -> None:
         """A message was handled, in `took` seconds."""

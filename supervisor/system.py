@@ -210,7 +210,8 @@ async def open_system(tree: Tree, *, name: str = "system") -> AsyncIterator[Syst
             try:
                 await system._ready.wait()
                 if system._error is None:
-                    system._root.become(State.RUNNING)
+                    if not system._over.is_set():  # a significant child may have ended it already
+                        system._root.become(State.RUNNING)
                     yield system
             finally:
                 await system._stop()

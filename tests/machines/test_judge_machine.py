@@ -9,7 +9,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 from supervisor.backoff import Backoff
 from supervisor.events import End
 from supervisor.restarts import Command, Finish, Forget, Judge, Ready, Rest, Start, Stop, Wait, Where
-from supervisor.spec import Intensity, Restart, Strategy
+from supervisor.spec import AutoShutdown, Intensity, Restart, Strategy
 
 MOST, WITHIN = 3, 10.0
 
@@ -21,12 +21,14 @@ class Supervision(RuleBasedStateMachine):
         strategy=st.sampled_from(Strategy),
         restarts=st.lists(st.sampled_from(Restart), max_size=5),
         dynamic=st.booleans(),
+        auto=st.sampled_from(AutoShutdown),
     )
-    def begin(self, strategy: Strategy, restarts: list[Restart], *, dynamic: bool) -> None:
+    def begin(self, strategy: Strategy, restarts: list[Restart], auto: AutoShutdown, *, dynamic: bool) -> None:
         self.grouped = strategy is not Strategy.ONE_FOR_ONE and not dynamic
         self.dynamic = dynamic
         strategy = Strategy.ONE_FOR_ONE if dynamic else strategy
-        self.judge = Judge(strategy, Intensity(MOST, WITHIN), Backoff(), dynamic=dynamic)
+        self.auto = AutoShutdown.NEVER if dynamic else auto
+        self.judge = Judge(strategy, Intensity(MOST, WITHIN), Backoff(), dynamic=dynamic, auto_shutdown=self.auto)
         self.now = 0.0
         self.order: list[str] = []
         self.starting: set[str] = set()
@@ -40,7 +42,9 @@ class Supervision(RuleBasedStateMachine):
         self.stopped = False
         self.made = 0
         children = [] if dynamic else [(self._name(), restart) for restart in restarts]
-        self.obey(self.judge.begin(children))
+        mortal = [child_id for child_id, restart in children if restart is not Restart.PERMANENT]
+        self.significant = set() if self.auto is AutoShutdown.NEVER else set(mortal[::2])
+        self.obey(self.judge.begin(children, self.significant))
 
     def _name(self) -> str:
         self.made += 1
@@ -95,7 +99,10 @@ class Supervision(RuleBasedStateMachine):
         again = child.restart is Restart.PERMANENT or (child.restart is Restart.TRANSIENT and end is End.FAILED)
         for where in (self.starting, self.running, self.stopping):
             where.discard(child_id)
-        costs = not free and not first and again
+        costs = not free and not first and again and end is not End.IGNORED
+        others = {other.id for other in self.judge.children.values() if other.wanted} & self.significant - {child_id}
+        own = not (free or first or costs or end is End.IGNORED) and child_id in self.significant
+        auto = own and (self.auto is AutoShutdown.ANY_SIGNIFICANT or not others)
         if costs:
             self.counted.append(self.now)
         closing = self.judge.closing
@@ -103,8 +110,8 @@ class Supervision(RuleBasedStateMachine):
         recent = [at for at in self.counted if self.now - at <= WITHIN]
         if costs:
             assert self.judge.closing == (len(recent) > MOST), "intensity is exact"
-        elif not closing and self.judge.closing:
-            assert first
+        elif not closing:
+            assert self.judge.closing == auto or first
         self.stopped = self.judge.closing
         self.obey(commands)
 
@@ -122,7 +129,9 @@ class Supervision(RuleBasedStateMachine):
     @precondition(lambda self: self.starting | self.running)
     @rule(data=st.data(), end=st.sampled_from(End))
     def a_child_ends(self, data: st.DataObject, end: End) -> None:
-        self.down(self.pick(data, self.starting | self.running), end)
+        child_id = self.pick(data, self.starting | self.running)
+        if end is not End.IGNORED or child_id in self.starting:
+            self.down(child_id, end)
 
     @precondition(lambda self: self.stopping)
     @rule(data=st.data())

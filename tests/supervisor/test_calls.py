@@ -14,20 +14,17 @@ from supervisor import (
     Actor,
     ActorCrashed,
     ActorStopped,
-    AskCycle,
     AskTimeout,
     ChildSpec,
     Mailbox,
     MailboxFull,
     Message,
     NoReply,
-    NoSuchActor,
     Overflow,
     Promise,
     Ref,
     Reply,
     Request,
-    Restart,
     Supervisor,
     System,
 )
@@ -64,19 +61,11 @@ class Die(Request[int]):
     owe: bool = False
 
 
-class AskYourself(Request[str]):
-    pass
-
-
-class TellYourself(Request[str]):
-    pass
-
-
 class No(Exception):
     """What the actor says of its own accord."""
 
 
-Tongue = Echo | Slow | Owe | Settle | Refuse | Forget | Die | AskYourself | TellYourself
+Tongue = Echo | Slow | Owe | Settle | Refuse | Forget | Die
 
 
 class Answerer(Actor[Tongue]):
@@ -111,11 +100,6 @@ class Answerer(Actor[Tongue]):
                 if owe:
                     self.later(message)
                 raise ValueError("boom")
-            case AskYourself():
-                return message.reply(await self.context.system.ref(self.context.path, Answerer).ask(Echo(), timeout=5))
-            case TellYourself():
-                for _ in range(3):
-                    await self.context.system.ref(self.context.path, Answerer).tell(Settle(value=0))
         return None
 
 
@@ -340,9 +324,6 @@ async def test_an_ask_to_a_full_box_that_rejects(autojump_clock: MockClock) -> N
             await h.ref.tell(Settle(value=0))
         assert h.pending == 0
         await trio.sleep(5)
-        with pytest.raises(ActorCrashed) as caught:  # of the third message to itself: too many, but no cycle
-            await h.ref.ask(TellYourself(), timeout=60)
-        assert isinstance(caught.value.reason, MailboxFull)
 
 
 async def test_a_request_that_is_pushed_out_fails_at_once(autojump_clock: MockClock) -> None:
@@ -355,62 +336,3 @@ async def test_a_request_that_is_pushed_out_fails_at_once(autojump_clock: MockCl
             await h.ref.tell(Settle(value=1))
             await h.ref.tell(Settle(value=2))
         assert [letter.message for letter in h.system.telemetry.dead_letters] == ["Echo"]
-
-
-async def test_an_actor_may_not_wait_for_itself() -> None:
-    async with house() as h:
-        with pytest.raises(ActorCrashed) as caught:
-            await h.ref.ask(AskYourself(), timeout=60)
-        assert isinstance(caught.value.reason, AskCycle)
-        with pytest.raises(ActorCrashed) as caught:
-            await h.ref.ask(TellYourself(), timeout=60)
-        assert isinstance(caught.value.reason, AskCycle)
-
-
-async def test_actors_may_not_wait_for_each_other(autojump_clock: MockClock) -> None:
-    class Passer(Answerer):
-        """Asks the next one in the ring."""
-
-        async def receive(self, message: Tongue) -> Reply | None:  # noqa: ARG002  # whatever it is
-            following = {"/a": "/b", "/b": "/c", "/c": "/a"}[self.context.path]
-            answer = await self.context.system.ref(following, Passer).ask(Echo(), timeout=60)
-            return Echo().reply(answer)
-
-    class Last(Passer):
-        async def receive(self, message: Tongue) -> Reply | None:
-            try:
-                return await super().receive(message)
-            except AskCycle as error:
-                return Echo().reply(str(error))
-
-    tree = Supervisor(*(ChildSpec(id, partial(kind, [])) for id, kind in (("a", Passer), ("b", Passer), ("c", Last))))
-    async with open_test_system(tree) as system:
-        begin = trio.current_time()
-        assert await system.ref("/a", Passer).ask(Echo(), timeout=60) == "/a: /c would wait for itself"
-        assert trio.current_time() == begin
-        assert [cell.waits_for for cell in system._registry.cells.values()] == [None] * 4
-
-
-async def test_nobody_there() -> None:
-    async with house() as h:
-        nobody = h.system.ref("/nobody", Answerer)
-        with pytest.raises(NoSuchActor, match="/nobody"):
-            await nobody.ask(Echo(), timeout=5)
-        with pytest.raises(NoSuchActor):
-            await nobody.tell(Echo())
-        root = h.system.ref("/", Answerer)
-        with pytest.raises(ActorStopped, match="takes no messages"):
-            root.tell_nowait(Echo())
-
-
-async def test_a_ref_finds_who_comes_later_and_loses_who_leaves() -> None:
-    async with house() as h:
-        late = h.system.ref("/late", Answerer)
-        spec = ChildSpec("late", partial(Answerer, []), restart=Restart.TEMPORARY)
-        assert await h.system.start_child("/", spec) == late
-        assert await late.ask(Echo(), timeout=5) == "hello"
-        await h.system.terminate_child("/late")
-        with pytest.raises(NoSuchActor):
-            await late.ask(Echo(), timeout=5)
-        await h.system.start_child("/", spec)
-        assert await late.ask(Echo(), timeout=5) == "hello"

@@ -38,7 +38,6 @@ from supervisor.testing import (
     Crash,
     Leave,
     Player,
-    Probe,
     Recorder,
     Script,
     Scripted,
@@ -212,12 +211,6 @@ async def test_helpers_and_actors_know_where_they_are() -> None:
         assert current_path.get() == ""
         assert repr(system.ref("/a", Curious)) == "Ref(/a)"
     assert paths == ["/a"]
-
-
-async def test_refs_are_equal_by_address() -> None:
-    async with open_test_system(Supervisor(ChildSpec("a", partial(Probe, [])))) as system:
-        assert system.ref("/a", Probe) == system.ref("/a", Probe)
-        assert len({system.ref("/a", Probe), system.ref("/a", Probe), system.ref("/b", Probe)}) == 2
 
 
 class Life:

@@ -37,6 +37,11 @@ def command(id: int, name: str, text: str = "") -> Queued:
     return message(id, text or f"/{name}", name)
 
 
+def late(id: int, name: str) -> Queued:
+    """A command that waited while a turn ended."""
+    return msgspec.structs.replace(command(id, name), saw_end=True)
+
+
 def turn(id: int, attempt: int = 1, *, stop: bool = False, leaf_before: str | None = "leaf0") -> Turn:
     """The open turn of message `id`."""
     return Turn(

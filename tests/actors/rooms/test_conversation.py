@@ -182,6 +182,23 @@ async def test_stop_holds_when_everything_dies_of_it(tmp_path: Path, autojump_cl
         assert not [each for each in house.pi.told[1:] if not isinstance(each, Abort)]
 
 
+async def test_a_stop_that_was_done_stops_nothing_else_after_a_crash(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await say(house, "next")
+        house.faults.before[AnswerCommand] = Conflict("AnswerCommand", "a test")  # it dies with the stop still there
+        await say(house, "/stop", "stop")
+        assert isinstance(await house.pi.next(1), Abort)
+        await house.pi.finish(prompt, "par", "aborted")
+        following = await house.prompt(2)
+        assert following.text == "next"
+        await house.pi.finish(following, "done")
+        await until(lambda: len(house.texts()) > 2)
+        assert house.texts() == ["par", "Stopped.", "done"]
+
+
 async def test_a_turn_that_is_refused_says_why(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with open_room(tmp_path) as house:
         prompt = await house.prompt(0)

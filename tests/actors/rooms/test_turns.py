@@ -20,7 +20,7 @@ from actors.rooms.turns import (
     ShowTurn,
     Turns,
 )
-from tests.actors.rooms.rows import asked, command, message, said, turn, work
+from tests.actors.rooms.rows import asked, command, late, message, said, turn, work
 
 SHOWN = ShowTurn("t1", None)
 CRASHED = ShowTurn("t1", "the agent ended (boom); starting it again")
@@ -315,7 +315,7 @@ def test_a_crash_while_it_recalls_is_one_more_attempt() -> None:
 def test_a_crash_while_it_stops_needs_no_agent_any_more() -> None:
     turns = stopping()
     assert turns.agent_down(1, "boom") == [STOPPED]
-    assert turns.pulled(work(commands=(command(2, "stop"),))) == [Answer(command(2, "stop"), ())]
+    assert turns.pulled(work(commands=(late(2, "stop"),))) == [Answer(late(2, "stop"), ())]
 
 
 def test_a_crash_between_turns_changes_nothing() -> None:
@@ -377,7 +377,7 @@ def test_stop_while_it_runs_is_held_until_the_end_and_answered_quietly() -> None
     assert turns.settled(1, "t1", "par", "aborted", "", "leaf2") == [
         end(Outcome.STOPPED, "par", "Stopped.", answer="par", leaf="leaf2", kinds="an")
     ]
-    assert turns.pulled(work(commands=(command(2, "stop"),))) == [Answer(command(2, "stop"), ())]
+    assert turns.pulled(work(commands=(late(2, "stop"),))) == [Answer(late(2, "stop"), ())]
     assert turns.pulled(work()) == []
     assert turns.idle
 
@@ -391,6 +391,7 @@ def test_stop_stops_one_turn_and_the_queue_goes_on() -> None:
     stop = command(3, "stop")
     assert turns.pulled(work(message(2), turn=turn(1, stop=True), commands=(stop,))) == [SendAbort("t1")]
     turns.settled(1, "t1", "", "aborted", "", "leaf2")
+    stop = late(3, "stop")
     assert turns.pulled(work(message(2), commands=(stop,))) == [
         Answer(stop, ()),
         ShowTurn("t2", None),
@@ -410,6 +411,7 @@ def test_stop_after_a_message_that_has_not_begun_ends_that_one(agent: int | None
     stop = command(2, "stop")
     assert turns.pulled(work(message(1), commands=(stop,))) == [Begin("t1", 1, (1,), "leaf0")]
     assert turns.began(turn(1)) == [end(Outcome.STOPPED, "Stopped.", leaf="leaf0", kinds="n")]
+    stop = late(2, "stop")
     assert turns.pulled(work(message(3), commands=(stop,)))[0] == Answer(stop, ())
 
 
@@ -427,7 +429,15 @@ def test_stop_that_comes_while_a_turn_ends_does_not_stop_the_next() -> None:
     turns.settled(1, "t1", "hello", "stop", "", "leaf2")
     stop = command(3, "stop")
     assert turns.pulled(work(message(2), turn=turn(1, stop=True), commands=(stop,))) == []
-    turns.pulled(work(message(2), commands=(stop,)))
+    turns.pulled(work(message(2), commands=(late(3, "stop"),)))
+    assert turns.began(turn(2)) == [SendPrompt("t2", "text 2")]
+
+
+@pytest.mark.parametrize("name", ["stop", "new"])
+def test_a_command_that_has_stopped_a_turn_stops_no_other_after_a_crash(name: str) -> None:
+    turns = Turns()
+    turns.pulled(work(message(2), commands=(late(3, name),)))
+    turns.agent_ready(1, "leaf0")
     assert turns.began(turn(2)) == [SendPrompt("t2", "text 2")]
 
 
@@ -436,6 +446,7 @@ def test_two_stops_are_one() -> None:
     stops = (command(2, "stop"), command(3, "stop"))
     assert turns.pulled(work(turn=turn(1, stop=True), commands=stops)) == []
     turns.settled(1, "t1", "", "aborted", "", "leaf2")
+    stops = (late(2, "stop"), late(3, "stop"))
     assert turns.pulled(work(commands=stops)) == [Answer(stops[0], ()), Answer(stops[1], ())]
 
 

@@ -90,6 +90,19 @@ def test_the_end_is_one_transaction_and_happens_once(books: Books) -> None:
     assert (work.turn, work.queue) == (None, ())
 
 
+def test_a_command_that_waits_bears_the_end_of_a_turn(books: Books) -> None:
+    books.begin("t", books.say())
+    before = books.say("/stop", command="stop")
+    assert [command.saw_end for command in books.work().commands] == [False]
+    books.twice(ending())
+    after = books.say("/stop", command="stop")
+    assert [(command.id, command.saw_end) for command in books.work().commands] == [
+        (before.inbound, True),
+        (after.inbound, False),
+    ]
+    assert [content for _, content, _ in said(books)] == ["hi", "hello"]
+
+
 @pytest.mark.parametrize(
     ("outcome", "state"),
     [
