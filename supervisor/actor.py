@@ -92,7 +92,10 @@ class Context:
         return self._life.send_after(seconds, message)
 
     def every(self, seconds: float, message: Message) -> Repeater:
-        """Tell this actor `message` every `seconds` (above 0), as `send_after` does, the first time in `seconds`."""
+        """Tell this actor `message` every `seconds`, as `send_after` does, the first time in `seconds`.
+
+        What is missed while the program was busy is left out. Raises `ValueError` unless `seconds` is above 0.
+        """
         return self._life.send_every(seconds, message)
 
     def stop(self) -> None:
@@ -114,7 +117,7 @@ class Actor(Generic[M_in]):
         """Let go. Runs once, after a stop, a crash and a cancel alike; not after a brutal stop.
 
         It has the child spec's `shutdown` seconds, or `LAST_WORDS` if the actor had to be cancelled for being late.
-        `reason`: `normal`, `shutdown` or `failed`.
+        `reason`: `normal`, `shutdown`, `failed`, or `ignored` if `started` raised `Ignore`.
         """
 
     async def receive(self, message: M_in, /) -> Reply | Promise[Any] | None:

@@ -53,6 +53,8 @@ class Repeater:
     """A call-back that is due every so many seconds, without drift, until `cancel`. Missed ones are left out."""
 
     def __init__(self, timers: "Timers", seconds: float, callback: Callable[[], None]) -> None:
+        if not seconds > 0:
+            raise ValueError(f"what is repeated needs some time in between, not {seconds} s")
         self._timers = timers
         self._seconds = seconds
         self._callback = callback

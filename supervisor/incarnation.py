@@ -33,18 +33,28 @@ LAST_WORDS: Final = 1.0
 """Seconds that `stopping` may take of an actor that had to be cancelled for being late."""
 
 
-async def live(life: Life, system: "System", announce: Callable[[], None]) -> tuple[End, BaseException | None]:
+Risen = Callable[[Life], None]
+Fallen = Callable[[Life, End, BaseException | None], None]
+
+
+async def live(life: Life, system: "System", up: Risen, down: Fallen) -> None:
     """One incarnation, from factory to end; raises nothing but KeyboardInterrupt and a cancel from outside.
 
-    `announce` is called once it is up. Returns how it ended and, if it failed, why.
+    `up` is called once it is up, `down` when it has ended, with how and, if it failed, why.
     """
     current_path.set(life.cell.path)
     handling.set(life.cell)
-    timeout = life.cell.spec.start_timeout
-    life.scope.deadline = trio.current_time() + timeout
-    end, reason = await _contain(life.scope, partial(_run, life, Context(life, system), announce))
+    end: End | None = None
+    reason: BaseException | None = None
+    try:
+        with life.scope:
+            end = await _run(life, Context(life, system), up)
+    except BaseException as error:
+        if _not_its_own(error):
+            raise
+        reason = _unwrapped(error)
     if end is None and reason is None and not (life.killed or life.cell.stopping):
-        reason = StartTimeout(life.cell.path, timeout)
+        reason = StartTimeout(life.cell.path, life.cell.spec.start_timeout)
     if isinstance(reason, Ignore) and not life.up:
         end, reason = End.IGNORED, None
     if reason is not None:
@@ -52,21 +62,24 @@ async def live(life: Life, system: "System", announce: Callable[[], None]) -> tu
         life.fail_callers(reason)  # at once: `stopping` may take its time
     end = end or End.SHUTDOWN
     late = await _let_go(life, end)
-    if late is None:
-        return end, reason
-    if reason is not None:
-        reason.add_note(f"and its stopping raised {one_line(late)}")
-    return End.FAILED, reason or late
+    if late is not None:
+        if reason is not None:
+            reason.add_note(f"and its stopping raised {one_line(late)}")
+        end, reason = End.FAILED, reason or late
+    down(life, end, reason)
 
 
-async def _run(life: Life, context: Context, announce: Callable[[], None]) -> End:
+async def _run(life: Life, context: Context, up: Risen) -> End:
     actor: Actor[Any] = life.cell.spec.factory()  # type: ignore[operator]  # supervisors are run elsewhere
     actor.context = context
     life.actor = actor
-    await actor.started()
+    if type(actor).started is not Actor.started:  # a deadline is worth its price only where something can be late
+        life.scope.deadline = trio.current_time() + life.cell.spec.start_timeout
+        await actor.started()
     if not life.scope.cancel_called:
-        life.scope.deadline = inf
-        announce()
+        if life.scope.deadline != inf:
+            life.scope.deadline = inf
+        up(life)
     end = await _serve(life, actor, context)
     if end is not None:
         return end
@@ -186,6 +199,8 @@ async def _let_go(life: Life, end: End) -> BaseException | None:
     if life.actor is None or life.let_go or brutal:
         return None
     life.let_go = True
+    if type(life.actor).stopping is Actor.stopping:
+        return None
     grace = LAST_WORDS if life.killed else rule if isinstance(rule, int | float) else inf
     life.scope = trio.CancelScope(shield=True, deadline=trio.current_time() + grace)
     return (await _contain(life.scope, partial(life.actor.stopping, end)))[1]

@@ -131,7 +131,7 @@ class Judge:
         self._exceeded = False
         self._finished = False
         self._born = 0
-        self._moving = {Where.STARTING: 0, Where.STOPPING: 0}
+        self._starting = self._stopping = 0
         self._waiting: dict[int, str] = {}
         # Ages of those that are to be started, of those that are doomed (negative), and of all at the close. An entry
         # may be out of date: whoever takes it looks whether it still holds.
@@ -247,13 +247,17 @@ class Judge:
 
     def _move(self, child: Child, where: Where) -> None:
         """The one place where a child's place changes, so that the counts hold."""
-        if child.where in self._moving:
-            self._moving[child.where] -= 1
+        if child.where is Where.STARTING:
+            self._starting -= 1
+        elif child.where is Where.STOPPING:
+            self._stopping -= 1
         elif child.where is Where.WAITING:
             self._waiting.pop(child.age, None)
         child.where = where
-        if where in self._moving:
-            self._moving[where] += 1
+        if where is Where.STARTING:
+            self._starting += 1
+        elif where is Where.STOPPING:
+            self._stopping += 1
         elif where is Where.WAITING:
             self._waiting[child.age] = child.id
         elif where is Where.DOWN and child.wanted:
@@ -330,7 +334,7 @@ class Judge:
             if child is not None and child.where is not Where.DOWN and not self._dynamic:
                 return commands
             self._to_close.pop()
-        if self._moving[Where.STOPPING] == 0:
+        if self._stopping == 0:
             self._finished = True
             commands.append(Finish(self._blamed, self._exceeded))
         return commands
@@ -338,7 +342,7 @@ class Judge:
     def _sink(self) -> list[Command]:
         """Bring down those that must go; in a group one after the other, the youngest first."""
         commands: list[Command] = []
-        while self._to_sink and not (self._grouped and self._moving[Where.STOPPING]):
+        while self._to_sink and not (self._grouped and self._stopping):
             age, child_id = heappop(self._to_sink)
             child = self.children.get(child_id)
             holds = child is not None and child.age == -age and child.doomed
@@ -354,7 +358,7 @@ class Judge:
             heappop(self._to_rise)
             self._move(child, Where.STARTING)
             commands.append(Start(child.id))
-        if self._opening and child is None and not (self._waiting or any(self._moving.values())):
+        if self._opening and child is None and not (self._waiting or (self._starting or self._stopping)):
             self._opening = False
             commands.append(Ready())
         return commands
@@ -370,10 +374,10 @@ class Judge:
 
     def _may_rise(self, child: Child) -> bool:
         """Nobody rises before its group is down, nor, where order matters, before those that come before it are up."""
-        if self._grouped and self._moving[Where.STOPPING]:
+        if self._grouped and self._stopping:
             return False
         if self._strategy is Strategy.ONE_FOR_ALL and self._waiting:
             return False
         if not (self._opening or self._grouped):
             return True
-        return not any(self._moving.values()) and all(age > child.age for age in self._waiting)
+        return not (self._starting or self._stopping) and all(age > child.age for age in self._waiting)

@@ -6,7 +6,6 @@ decision of its own. Admin calls come from `system` as facts like all others.
 
 import random
 import time
-import traceback
 from collections import deque
 from collections.abc import Callable
 from functools import partial
@@ -23,14 +22,13 @@ from supervisor.registry import Cell, Life
 from supervisor.restarts import Command, Finish, Forget, Judge, Ready, Rest, Start, Stop, Wait, Where
 from supervisor.snapshot import State
 from supervisor.spec import AutoShutdown, ChildSpec, DynamicSupervisor, Shutdown, Strategy, Supervisor
+from supervisor.traces import trace_of
 
 if TYPE_CHECKING:
     from supervisor.system import System
 
 ZOMBIE_AFTER: Final = 2.0
 """Seconds after its cancel that a child may still take before the stop goes on without it."""
-TRACE: Final = 8000
-"""How much of a traceback is kept, in characters; its end says the most."""
 
 Waiter = Callable[[BaseException | None], None]
 """Hears of the end of an admin call, once: None, or why it failed."""
@@ -242,12 +240,9 @@ class SupervisorTask:
             self._tasks[cell.spec.id] = task
             self._nursery.start_soon(self._run_child, life, task)
         else:
-            self._nursery.start_soon(self._run_child, life, None)
+            self._nursery.start_soon(live, life, self._system, self._up, self._down)
 
-    async def _run_child(self, life: Life, task: "SupervisorTask | None") -> None:
-        if task is None:
-            self._down(life, *await live(life, self._system, partial(self._up, life)))
-            return
+    async def _run_child(self, life: Life, task: "SupervisorTask") -> None:
         try:
             await task.run()
         except Exception as error:  # noqa: BLE001  # the child wrapper: a fault of the runtime is a crash like others
@@ -260,7 +255,8 @@ class SupervisorTask:
         life.up = True
         if not cell.stopping:
             cell.become(State.RUNNING)
-        cell.registry.emit(ChildStarted(path=cell.path, at=time.time(), incarnation=life.number))
+        if cell.registry.telemetry.heard:
+            cell.registry.emit(ChildStarted(path=cell.path, at=time.time(), incarnation=life.number))
         self._answer(self._up_waiters, cell.spec.id, None)
         self.report(lambda: self._judge.started(cell.spec.id, trio.current_time()))
 
@@ -273,19 +269,20 @@ class SupervisorTask:
         cell.end_life(reason)
         self._stop_timer(cell.spec.id)
         self._tasks.pop(cell.spec.id, None)
-        if reason is not None:
-            cell.error = one_line(reason)
-        cell.registry.emit(
-            ChildExited(
-                path=cell.path,
-                at=time.time(),
-                incarnation=life.number,
-                end=end,
-                reason="" if reason is None else one_line(reason),
-                trace="" if reason is None else "".join(traceback.format_exception(reason))[-TRACE:],
+        line = "" if reason is None else one_line(reason)
+        if reason is not None or cell.registry.telemetry.heard:
+            cell.error = line or cell.error
+            cell.registry.emit(
+                ChildExited(
+                    path=cell.path,
+                    at=time.time(),
+                    incarnation=life.number,
+                    end=end,
+                    reason=line,
+                    trace="" if reason is None else trace_of(reason),
+                )
             )
-        )
-        self.report(lambda: self._ended(life, end, reason))
+        self.report(lambda: self._ended(life, end, reason, line))
 
     def _bury(self, life: Life) -> None:
         """It shields itself or spins: go on without it."""
@@ -295,9 +292,9 @@ class SupervisorTask:
         self._tasks.pop(cell.spec.id, None)
         cell.become(State.ZOMBIE)
         cell.registry.emit(BecameZombie(path=cell.path, at=time.time(), overdue=ZOMBIE_AFTER))
-        self.report(lambda: self._ended(life, End.SHUTDOWN, None))
+        self.report(lambda: self._ended(life, End.SHUTDOWN, None, ""))
 
-    def _ended(self, life: Life, end: End, reason: BaseException | None) -> list[Command]:
+    def _ended(self, life: Life, end: End, reason: BaseException | None, line: str) -> list[Command]:
         cell, child_id, judge = life.cell, life.cell.spec.id, self._judge
         was_closing = judge.closing
         commands = judge.ended(child_id, end, trio.current_time(), random.random())  # noqa: S311  # spreads restarts
@@ -315,7 +312,7 @@ class SupervisorTask:
         if cell.state is not State.ZOMBIE:
             failed = reason is not None and not cell.stopping  # also a supervisor that gave up
             cell.become(State.RESTARTING if restarting else State.FAILED if failed else State.STOPPED)
-        cell.tell_watchers(end.value if reason is None else one_line(reason), restarting=restarting)
+        cell.tell_watchers(end.value if reason is None else line, restarting=restarting)
         return commands
 
     def _stop(self, cell: Cell) -> None:

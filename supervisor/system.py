@@ -56,7 +56,7 @@ class System:
         return self._cell(path).snapshot()
 
     async def start_child(self, path: str, spec: ChildSpec[M], /) -> Ref[M]:
-        """Add a child to the supervisor at `path` and wait until it is up.
+        """Add a child to the supervisor at `path` and wait until it is up, or has chosen not to run.
 
         Raises `AdminRefused` (id taken, too many children, stopping), `StartFailed`, `NoSuchActor`.
         """

@@ -63,6 +63,11 @@ class Telemetry:
         self.listeners: list[Callable[[Event], None]] = []
         self._subscriptions: list[Subscription] = []
 
+    @property
+    def heard(self) -> bool:
+        """Whether anybody listens; what is not kept either need not be made when nobody does."""
+        return bool(self.listeners or self._subscriptions)
+
     def emit(self, event: Event) -> None:
         """Say what happened."""
         if isinstance(event, DeadLetter):

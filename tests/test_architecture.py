@@ -21,6 +21,7 @@ RUNTIME = [
     "spec",
     "restarts",
     "snapshot",
+    "traces",
     "mailbox",
     "calls",
     "telemetry",
@@ -36,7 +37,7 @@ RUNTIME = [
 ]
 """The runtime's files: each imports only from those before it."""
 
-PURE_RUNTIME = ["errors", "messages", "spec", "backoff", "restarts", "events", "orders", "snapshot", "asking"]
+PURE_RUNTIME = ["errors", "messages", "spec", "backoff", "restarts", "events", "orders", "snapshot", "traces", "asking"]
 IMPURE = {"trio", "time", "random", "os"}
 
 PURE_ACTORS = [
