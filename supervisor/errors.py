@@ -10,14 +10,28 @@ from typing import Final
 LINE: Final = 500
 """How much of an error's text is kept, in characters: it may name a path, and the mend comes last."""
 
+_PLAIN: Final = frozenset({str, int, float})
+
 
 def one_line(error: BaseException) -> str:
     """An error in one line of at most 500 characters. Does not raise, even if the error cannot print itself."""
     kind = type(error)
-    text = " ".join(traceback.format_exception_only(kind, error)[0].split())
+    text = " ".join(kind_and_text(error).split())
     if kind.__module__ != "builtins":  # the kinds that people know keep their name; of the others the text says enough
         text = text.partition(": ")[2] or kind.__name__
     return text[:LINE]
+
+
+def kind_and_text(error: BaseException) -> str:
+    """An error as the last line of a traceback shows it. Does not raise, even if the error cannot print itself.
+
+    The standard library's way is safe and slow; most errors hold a plain text and need no such care.
+    """
+    plain = type(error).__str__ is BaseException.__str__ and all(type(arg) in _PLAIN for arg in error.args)
+    if not plain:
+        return traceback.format_exception_only(type(error), error)[0].rstrip()
+    text = str(error)
+    return f"{type(error).__name__}: {text}" if text else type(error).__name__
 
 
 class RuntimeFault(Exception):

@@ -81,14 +81,14 @@ async def _run(life: Life, context: Context, up: Risen) -> End:
             life.scope.deadline = inf
         up(life)
     end = await _serve(life, actor, context)
-    if end is not None:
+    if end is not None and not context._wants:
         return end
     async with trio.open_nursery() as nursery:
         context._helpers = nursery
-        # Also if it is cancelled by now: a helper may own what `started` has opened, and gets its chance to close it.
+        # Also if it ends by now: a helper may own what was opened before, and gets its chance to close it.
         for helper in context._wants:
             nursery.start_soon(helper)
-        end = await _serve(life, actor, context) or End.NORMAL
+        end = end or await _serve(life, actor, context) or End.NORMAL
         late = await _let_go(life, end)
         nursery.cancel_scope.cancel()
     if late is not None:

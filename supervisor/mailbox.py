@@ -95,6 +95,16 @@ class Box:
             self.wake()
         return True
 
+    def put_whole(self, message: object) -> bool:
+        """Like `put`, for what nothing may replace."""
+        try:
+            self.push_whole(message)
+        except trio.WouldBlock:
+            return False
+        if self.parked is not None:
+            self.wake()
+        return True
+
     def wait_in_line(self, call: object) -> None:
         """Take a call in as soon as there is room; its caller waits for its end, not for this."""
         if self.late is None:

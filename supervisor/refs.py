@@ -89,15 +89,9 @@ class Ref(Generic[M_in]):
         asker = self._asker()
         call = Call(request, self.path, self._registry.timers, timeout)  # type: ignore[arg-type]  # Asks is a Request
         try:
-            try:
-                if box.late:
-                    raise trio.WouldBlock  # those who came before go first
-                box.push_whole(call)
-                if box.parked is not None:
-                    box.wake()
-            except trio.WouldBlock:
+            if box.late or not box.put_whole(call):  # those who wait in line go first
                 if box.spec.overflow is not Overflow.WAIT:
-                    raise MailboxFull(self.path, box.spec.bound) from None
+                    raise MailboxFull(self.path, box.spec.bound)
                 box.wait_in_line(call)
             return await call.wait()  # type: ignore[no-any-return]  # R, by Asks
         finally:

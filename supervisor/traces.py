@@ -4,9 +4,10 @@ Pure. Without the source lines and markers of the standard library's, which cost
 function say where, and the source is where they point.
 """
 
-import traceback
 from types import TracebackType
 from typing import Final
+
+from supervisor.errors import kind_and_text
 
 KEPT: Final = 8000
 """How much of it is kept, in characters; its end says the most."""
@@ -26,7 +27,7 @@ def _lines(error: BaseException, depth: int) -> list[str]:
     if before is not None and depth < _MAX_LINKS:
         lines += [*_lines(before, depth + 1), "which led to"]
     lines += _frames(error.__traceback__)
-    lines += [line.rstrip() for line in traceback.format_exception_only(error)]
+    lines += [kind_and_text(error), *getattr(error, "__notes__", ())]
     if isinstance(error, BaseExceptionGroup) and depth < _MAX_LINKS:
         for member in error.exceptions[:_MAX_MEMBERS]:
             lines += ["of which", *_lines(member, depth + 1)]
