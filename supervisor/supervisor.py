@@ -4,6 +4,7 @@ It owns the nursery in which its children run, and nothing else: it never routes
 decision of its own. Admin calls come from `system` as facts like all others.
 """
 
+import contextvars
 import random
 import time
 from collections import deque
@@ -13,13 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import trio
 
+from supervisor.admin import Admin, Waiter
 from supervisor.clock import Timer
-from supervisor.errors import ActorStopped, AdminRefused, IntensityExceeded, InvalidSpec, StartFailed, one_line
+from supervisor.errors import ActorStopped, IntensityExceeded, StartFailed, one_line
 from supervisor.events import BecameZombie, ChildExited, ChildStarted, End, GaveUp, RestartScheduled
 from supervisor.incarnation import live
 from supervisor.orders import StopOrder
 from supervisor.registry import Cell, Life
-from supervisor.restarts import Command, Finish, Forget, Judge, Ready, Rest, Start, Stop, Wait, Where
+from supervisor.restarts import Command, Finish, Forget, Judge, Ready, Rest, Start, Stop, Wait
 from supervisor.snapshot import State
 from supervisor.spec import AutoShutdown, ChildSpec, DynamicSupervisor, Shutdown, Strategy, Supervisor
 from supervisor.traces import trace_of
@@ -30,8 +32,6 @@ if TYPE_CHECKING:
 ZOMBIE_AFTER: Final = 2.0
 """Seconds after its cancel that a child may still take before the stop goes on without it."""
 
-Waiter = Callable[[BaseException | None], None]
-"""Hears of the end of an admin call, once: None, or why it failed."""
 Fact = Callable[[], list[Command]]
 
 
@@ -56,10 +56,12 @@ class SupervisorTask:
         self._cells = cell.children = {}
         self._tasks: dict[str, SupervisorTask] = {}
         self._timers: dict[str, Timer] = {}  # of each child at most one: its backoff, or the end of its grace
-        self._up_waiters: dict[str, list[Waiter]] = {}
-        self._down_waiters: dict[str, list[Waiter]] = {}
         self._facts: deque[tuple[Fact, Waiter | None]] = deque()
         self._news = trio.Event()
+        self._context: contextvars.Context | None = None
+        """Where children are started from, so that they inherit nothing of the one whose end led to it."""
+        self._working = False
+        self._ready = False
         self._cause: BaseException | None = None
         self._outcome: tuple[End, BaseException | None] | None = None
         self._over = False
@@ -69,6 +71,7 @@ class SupervisorTask:
         never = AutoShutdown.NEVER
         auto = never if isinstance(spec, DynamicSupervisor) else spec.auto_shutdown
         self._judge = Judge(strategy, spec.intensity, spec.backoff, dynamic=dynamic, auto_shutdown=auto)
+        self.admin = Admin(cell.path, spec, self._judge, self._cells, self._place)
 
     async def run(self) -> None:
         """Live from the start of the first child to the end of the last.
@@ -84,12 +87,15 @@ class SupervisorTask:
                 self._obey(self._judge.begin([(spec.id, spec.restart) for spec in children], significant))
                 if isinstance(self._spec, DynamicSupervisor):
                     self._announce()
+                self._context = contextvars.copy_context()
                 while self._outcome is None:
-                    if not self._facts:
-                        self._news = trio.Event()
+                    self._work()
+                    if self._ready:
+                        self._ready = False
+                        self._announce()  # from this task: a deep tree that opens must not become a deep stack
+                    elif self._outcome is None:
                         await self._news.wait()
-                    while self._facts and self._outcome is None:
-                        self._obey(self._facts.popleft()[0]())
+                        self._news = trio.Event()
             finally:
                 self._leave()
             self._finished(*self._outcome)
@@ -100,11 +106,10 @@ class SupervisorTask:
             timer.cancel()
         for cell in self._cells.values():
             cell.leave("its supervisor ended", for_good=False)
-        waiters = [waiter for some in self._up_waiters.values() for waiter in some]
-        waiters += [waiter for some in self._down_waiters.values() for waiter in some]
-        waiters += [waiter for _, waiter in self._facts if waiter is not None]
-        for waiter in waiters:
-            self._refuse(waiter, "the supervisor ended")
+        for _, waiter in self._facts:
+            if waiter is not None:
+                self.admin.refuse(waiter, "the supervisor ended")
+        self.admin.refuse_all("the supervisor ended")
         self._facts.clear()
         self._over = True
 
@@ -116,7 +121,23 @@ class SupervisorTask:
             self._facts.append((fact, waiter))
             self._news.set()
         elif waiter is not None:
-            self._refuse(waiter, "the supervisor ended")
+            self.admin.refuse(waiter, "the supervisor ended")
+
+    def _happened(self, fact: Fact) -> None:
+        """A fact from a child's own task: acted on there and then, if nobody is at it, which saves a task switch."""
+        self._facts.append((fact, None))
+        if self._context is not None and not self._working and not self._over:
+            self._context.run(self._work)
+            if self._outcome is not None or self._ready:
+                self._news.set()
+
+    def _work(self) -> None:
+        self._working = True
+        try:
+            while self._facts and self._outcome is None:
+                self._obey(self._facts.popleft()[0]())
+        finally:
+            self._working = False
 
     def task_of(self, child_id: str) -> "SupervisorTask | None":
         """The running supervisor that is this child, if it is one."""
@@ -136,76 +157,9 @@ class SupervisorTask:
         for task in self._tasks.values():
             task.kill()
 
-    def start_child(self, spec: ChildSpec[Any], waiter: Waiter) -> None:
-        """Admin: add and start a child; `waiter` hears None when it is up, else why it is not."""
-
-        def fact() -> list[Command]:
-            if spec.id in self._cells:
-                return self._refuse(waiter, f"there is a child called {spec.id!r} already")
-            if isinstance(self._spec, DynamicSupervisor) and len(self._cells) >= self._spec.max_children:
-                return self._refuse(waiter, f"it has {self._spec.max_children} children, and that is its most")
-            if self._judge.closing:
-                return self._refuse(waiter, "it is stopping")
-            try:
-                self._spec.check(spec)
-            except InvalidSpec as error:
-                return self._refuse(waiter, str(error))
-            self._place(spec)
-            self._up_waiters.setdefault(spec.id, []).append(waiter)
-            return self._judge.add(spec.id, spec.restart, significant=spec.significant)
-
-        self.report(fact, waiter)
-
-    def terminate_child(self, child_id: str, waiter: Waiter) -> None:
-        """Admin: stop a child and keep its spec, unless it is temporary or dynamic. `waiter` hears when it is down."""
-
-        def fact() -> list[Command]:
-            child = self._judge.children.get(child_id)
-            if child is None:
-                return self._refuse(waiter, f"there is no child called {child_id!r}")
-            if child.where is Where.DOWN:
-                waiter(None)
-            else:
-                self._down_waiters.setdefault(child_id, []).append(waiter)
-            self._answer(self._up_waiters, child_id, AdminRefused(self._cells[child_id].path, "it was terminated"))
-            return self._judge.terminate(child_id)
-
-        self.report(fact, waiter)
-
-    def restart_child(self, child_id: str, waiter: Waiter) -> None:
-        """Admin: (stop and) start a child. `waiter` hears None when the new incarnation is up, else why it is not."""
-
-        def fact() -> list[Command]:
-            if child_id not in self._cells:
-                return self._refuse(waiter, f"there is no child called {child_id!r}")
-            if self._judge.closing:
-                return self._refuse(waiter, "it is stopping")
-            self._up_waiters.setdefault(child_id, []).append(waiter)
-            return self._judge.restart(child_id)
-
-        self.report(fact, waiter)
-
-    def delete_child(self, child_id: str, waiter: Waiter) -> None:
-        """Admin: forget a child that is down."""
-
-        def fact() -> list[Command]:
-            child = self._judge.children.get(child_id)
-            if child is None:
-                return self._refuse(waiter, f"there is no child called {child_id!r}")
-            if child.where is not Where.DOWN or child.wanted:
-                return self._refuse(waiter, f"{child_id!r} is not down: terminate it first")
-            waiter(None)
-            return self._judge.delete(child_id)
-
-        self.report(fact, waiter)
-
-    def _refuse(self, waiter: Waiter, text: str) -> list[Command]:
-        waiter(AdminRefused(self.cell.path, text))
-        return []
-
-    def _answer(self, waiters: dict[str, list[Waiter]], child_id: str, error: BaseException | None) -> None:
-        for waiter in waiters.pop(child_id, ()):
-            waiter(error)
+    def call(self, admin: Callable[[Waiter], list[Command]], waiter: Waiter) -> None:
+        """Queue an admin call: a method of `admin` with its arguments, but for the waiter."""
+        self.report(partial(admin, waiter), waiter)
 
     # --- commands
 
@@ -223,7 +177,7 @@ class SupervisorTask:
                 case Rest(child_id):
                     self._rest(self._cells[child_id])
                 case Ready():
-                    self._announce()
+                    self._ready = True
                 case Finish(child_id, exceeded):
                     self._finish(child_id, exceeded=exceeded)
 
@@ -257,8 +211,8 @@ class SupervisorTask:
             cell.become(State.RUNNING)
         if cell.registry.telemetry.heard:
             cell.registry.emit(ChildStarted(path=cell.path, at=time.time(), incarnation=life.number))
-        self._answer(self._up_waiters, cell.spec.id, None)
-        self.report(lambda: self._judge.started(cell.spec.id, trio.current_time()))
+        self.admin.answer_up(cell.spec.id, None)
+        self._happened(lambda: self._judge.started(cell.spec.id, trio.current_time()))
 
     def _down(self, life: Life, end: End, reason: BaseException | None) -> None:
         cell = life.cell
@@ -282,7 +236,7 @@ class SupervisorTask:
                     trace="" if reason is None else trace_of(reason),
                 )
             )
-        self.report(lambda: self._ended(life, end, reason, line))
+        self._happened(lambda: self._ended(life, end, reason, line))
 
     def _bury(self, life: Life) -> None:
         """It shields itself or spins: go on without it."""
@@ -300,11 +254,11 @@ class SupervisorTask:
         commands = judge.ended(child_id, end, trio.current_time(), random.random())  # noqa: S311  # spreads restarts
         if judge.closing and not was_closing:
             self._cause = reason
-        self._answer(self._down_waiters, child_id, None)
+        self.admin.answer_down(child_id)
         if end is End.IGNORED:
-            self._answer(self._up_waiters, child_id, None)
+            self.admin.answer_up(child_id, None)
         elif not life.up and not cell.stopping:
-            self._answer(self._up_waiters, child_id, StartFailed(cell.path, reason or ActorStopped(cell.path)))
+            self.admin.answer_up(child_id, StartFailed(cell.path, reason or ActorStopped(cell.path)))
         child = judge.children.get(child_id)
         restarting = child is not None and child.wanted and not judge.closing and not self.cell.stopping
         if restarting and cell.box is not None and not cell.box.spec.on_restart_keep:
@@ -367,15 +321,15 @@ class SupervisorTask:
         if cell.state not in (State.FAILED, State.ZOMBIE):
             cell.become(State.STOPPED)
         cell.close_down("the actor is down")
-        self._answer(self._up_waiters, cell.spec.id, ActorStopped(cell.path))
-        self._answer(self._down_waiters, cell.spec.id, None)
+        self.admin.answer_up(cell.spec.id, ActorStopped(cell.path))
+        self.admin.answer_down(cell.spec.id)
 
     def _forget(self, child_id: str) -> None:
         self._stop_timer(child_id)
         cell = self._cells.pop(child_id)
         cell.leave("the actor left the tree", for_good=True)
-        self._answer(self._up_waiters, child_id, ActorStopped(cell.path))
-        self._answer(self._down_waiters, child_id, None)
+        self.admin.answer_up(child_id, ActorStopped(cell.path))
+        self.admin.answer_down(child_id)
 
     def _finish(self, child_id: str | None, *, exceeded: bool) -> None:
         if child_id is None:

@@ -12,15 +12,17 @@ from typing import Any, TypeVar
 import trio
 
 from supervisor.actor import Actor
+from supervisor.admin import Waiter
 from supervisor.errors import AdminRefused, NoSuchActor
 from supervisor.events import End
 from supervisor.messages import short_repr
 from supervisor.orders import ResumeOrder, SuspendOrder
 from supervisor.refs import Ref
 from supervisor.registry import Cell, Registry
+from supervisor.restarts import Command
 from supervisor.snapshot import Node, State
 from supervisor.spec import ChildSpec, Supervisor
-from supervisor.supervisor import SupervisorTask, Waiter
+from supervisor.supervisor import SupervisorTask
 from supervisor.telemetry import Subscription, Telemetry
 
 M = TypeVar("M")
@@ -61,13 +63,13 @@ class System:
         Raises `AdminRefused` (id taken, too many children, stopping), `StartFailed`, `NoSuchActor`.
         """
         task = self._supervisor(path)
-        await _wait(partial(task.start_child, spec))
+        await _wait(task, partial(task.admin.start_child, spec))
         return Ref(self._registry, f"{'' if path == '/' else path}/{spec.id}")
 
     async def terminate_child(self, path: str) -> None:
         """Stop the child at `path` and wait until it is down. Raises `AdminRefused`, `NoSuchActor`."""
         parent, child_id = self._parent(path)
-        await _wait(partial(parent.terminate_child, child_id))
+        await _wait(parent, partial(parent.admin.terminate_child, child_id))
 
     async def restart_child(self, path: str) -> None:
         """Stop the child at `path` if it runs, start it, and wait until it is up. Costs no intensity.
@@ -75,12 +77,12 @@ class System:
         Raises `AdminRefused`, `NoSuchActor`, `StartFailed`.
         """
         parent, child_id = self._parent(path)
-        await _wait(partial(parent.restart_child, child_id))
+        await _wait(parent, partial(parent.admin.restart_child, child_id))
 
     async def delete_child(self, path: str) -> None:
         """Forget a child that is down. Raises `AdminRefused`, `NoSuchActor`."""
         parent, child_id = self._parent(path)
-        await _wait(partial(parent.delete_child, child_id))
+        await _wait(parent, partial(parent.admin.delete_child, child_id))
 
     def which_children(self, path: str) -> tuple[Node, ...]:
         """The children of the supervisor at `path`, in order. Raises `NoSuchActor`."""
@@ -231,7 +233,7 @@ async def _keep_time(system: System, scope: trio.CancelScope) -> None:
         await system._registry.timers.run()
 
 
-async def _wait(ask: Callable[[Waiter], None]) -> None:
+async def _wait(supervisor: SupervisorTask, admin: Callable[[Waiter], list[Command]]) -> None:
     over = trio.Event()
     errors: list[BaseException] = []
 
@@ -240,7 +242,7 @@ async def _wait(ask: Callable[[Waiter], None]) -> None:
             errors.append(error)
         over.set()
 
-    ask(waiter)
+    supervisor.call(admin, waiter)
     await over.wait()
     if errors:
         raise errors[0]

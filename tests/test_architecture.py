@@ -30,6 +30,7 @@ RUNTIME = [
     "actor",
     "incarnation",
     "asking",
+    "admin",
     "supervisor",
     "system",
     "control",

@@ -147,7 +147,7 @@ class Machine:
             case "restart":
                 path = node.path
                 await self.outcome(self.model.restart(node), partial(self.system.restart_child, path), StartFailed)
-            case "delete":
+            case _:
                 path = node.path
                 await self.outcome(self.model.delete(node), partial(self.system.delete_child, path), AdminRefused)
 

@@ -1,8 +1,10 @@
 """What an actor can do by its context: helper tasks, timers, monitors; and what it says of itself."""
 
+from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+import pytest
 import trio
 import trio.testing
 from trio.testing import MockClock
@@ -12,12 +14,13 @@ from supervisor import (
     Description,
     Down,
     Intensity,
+    Reply,
     Restart,
     State,
     Supervisor,
 )
 from supervisor.events import ChildExited, ChildStarted, End
-from supervisor.testing import Crash, Leave, Recorder, Script, open_test_system, scripted
+from supervisor.testing import Act, Crash, Leave, Recorder, Script, open_test_system, scripted
 from supervisor.testing import Player as ScriptedPlayer
 from tests.supervisor.workers import Do, Read, Worker, one, worker
 
@@ -47,6 +50,25 @@ async def test_a_helper_can_begin_at_any_message(autojump_clock: MockClock) -> N
         await trio.sleep(2)
         begun = {"h1 begins in /a", "h2 begins in /a", "h1 ends", "h2 ends"}
         assert set(await ref.ask(Read(), timeout=5)) == begun
+
+
+@pytest.mark.parametrize("drain", [True, False])
+async def test_a_first_helper_that_is_asked_for_as_the_stop_comes_gets_to_close(
+    *, drain: bool, autojump_clock: MockClock
+) -> None:
+    class Slow(Worker):
+        async def receive(self, message: Any) -> Reply | None:
+            await trio.sleep(1)
+            return await super().receive(message)
+
+    notes: list[Any] = []
+    async with open_test_system(one(ChildSpec("a", partial(Slow, notes), drain=drain))) as system:
+        ref = system.ref("/a", Slow)
+        if drain:  # then it is asked for while what waits is handled
+            await ref.tell(Do(what=lambda _: None))
+        await ref.tell(Do(what=lambda actor: actor.context.start_soon(actor.helper, "h")))
+        await trio.testing.wait_all_tasks_blocked()
+    assert [line for line in notes if line.startswith("h ")] == ["h begins in /a", "h ends"]
 
 
 async def test_a_helper_that_fails_crashes_its_actor_with_its_own_error(autojump_clock: MockClock) -> None:
@@ -136,6 +158,31 @@ async def test_a_timers_message_overtakes_and_can_be_cancelled(autojump_clock: M
         assert notes == ["yes"]
 
 
+async def test_a_repeated_message_comes_until_it_is_cancelled_or_the_incarnation_ends(
+    autojump_clock: MockClock,
+) -> None:
+    notes: list[Any] = []
+
+    def start(actor: Worker) -> None:
+        number = actor.context.incarnation
+        actor.context.every(2.0, Do(what=lambda _: notes.append(f"timer of {number}")))
+        actor.context.every(1.0, Do(what=lambda _: notes.append("no"))).cancel()
+
+    async with open_test_system(one(worker(notes, start))) as system:
+        await trio.sleep(5)
+        assert notes == ["timer of 1"] * 2
+        await system.restart_child("/a")
+        await trio.sleep(5)
+        assert notes == ["timer of 1"] * 2 + ["stopping shutdown"] + ["timer of 2"] * 2
+
+
+async def test_a_repeated_message_needs_time_in_between() -> None:
+    async with open_test_system(one(worker([], restart=Restart.TEMPORARY))) as system:
+        await system.ref("/a", Worker).tell(Do(what=lambda actor: actor.context.every(0.0, Read())))
+        await trio.testing.wait_all_tasks_blocked()
+        assert "ValueError: what is repeated needs some time" in system.telemetry.failures[0].reason
+
+
 # --- monitors
 
 
@@ -161,6 +208,20 @@ async def test_a_monitor_hears_of_each_end_and_whether_it_comes_back(autojump_cl
         await system.terminate_child("/b")
         await trio.testing.wait_all_tasks_blocked()
         assert notes == []
+
+
+async def test_a_monitor_hears_that_a_child_ignored_its_start(autojump_clock: MockClock) -> None:
+    notes: list[Any] = []
+    tree = one(scripted("b", Script(Act.OK, Act.IGNORE)))
+    async with open_test_system(tree) as system:
+        await system.start_child("/", worker(notes))
+        await system.ref("/a", Worker).tell(Do(what=lambda actor: actor.context.monitor("/b")))
+        await system.ref("/b", ScriptedPlayer).tell(Crash())
+        await trio.testing.wait_all_tasks_blocked()
+        assert notes == [
+            Down(path="/b", incarnation=1, reason="boom", restarting=True),
+            Down(path="/b", incarnation=2, reason="ignored", restarting=False),
+        ]
 
 
 async def test_monitoring_nothing(autojump_clock: MockClock) -> None:
@@ -199,6 +260,22 @@ async def test_a_supervisor_that_gives_up_is_heard_of_and_so_are_its_children(au
 
 
 # --- what it says of itself
+
+
+async def test_an_actors_state_can_be_looked_at_cut_and_without_its_context() -> None:
+    class Secretive(Worker):
+        def inspect(self) -> Mapping[str, object]:
+            return {name: value for name, value in super().inspect().items() if name != "token"}
+
+        async def started(self) -> None:
+            self.token = "do not show"
+            self.long = "x" * 10_000
+
+    async with open_test_system(one(ChildSpec("a", partial(Secretive, [1, 2])))) as system:
+        state = system.inspect("/a")
+        assert state.keys() == {"notes", "long", "_start"}
+        assert state["notes"] == "[1, 2]"
+        assert len(state["long"]) <= 200
 
 
 async def test_what_an_actor_says_of_itself_is_shown() -> None:

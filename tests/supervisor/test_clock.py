@@ -6,7 +6,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from supervisor.clock import Timers
+from supervisor.clock import Repeater, Timers
 
 
 class Late:
@@ -84,3 +84,42 @@ async def test_calls_expire_each_at_its_own_time(timers: Timers, autojump_clock:
     assert [at - begin for _, at in log] == pytest.approx([1, 1, 5])
     assert timers.pending == 0
     assert not any(timers._groups.values())
+
+
+async def test_a_repeater_does_not_drift_and_leaves_out_what_it_missed(
+    timers: Timers, autojump_clock: MockClock
+) -> None:
+    log: list[float] = []
+    begin = trio.current_time()
+    repeater = Repeater(timers, 2.0, lambda: log.append(trio.current_time() - begin))
+    assert timers.pending == 1
+    await trio.sleep(4.5)
+    autojump_clock.jump(4.0)  # as if the program had been busy for as long
+    await trio.sleep(4.0)
+    assert log == [2, 4, 8.5, 10, 12]
+    repeater.cancel()
+    repeater.cancel()
+    await trio.sleep(10)
+    assert len(log) == 5
+    assert timers.pending == 0
+
+
+async def test_a_repeater_can_end_itself(timers: Timers, autojump_clock: MockClock) -> None:
+    log: list[str] = []
+
+    def once() -> None:
+        log.append("once")
+        repeater.cancel()
+
+    repeater = Repeater(timers, 1.0, once)
+    await trio.sleep(10)
+    assert log == ["once"]
+    assert repeater.cancelled
+    assert timers.pending == 0
+
+
+@pytest.mark.parametrize("seconds", [0.0, -1.0, float("nan")])
+async def test_a_repeater_needs_time_in_between(seconds: float, timers: Timers) -> None:
+    with pytest.raises(ValueError, match="some time in between"):
+        Repeater(timers, seconds, lambda: None)
+    assert timers.pending == 0

@@ -108,8 +108,9 @@ async def test_a_stop_before_the_first_step_of_a_start(autojump_clock: MockClock
     script = Script()
     async with open_test_system(one(scripted("b"))) as system:
         recorder = Recorder(system)
-        system._task.start_child(scripted("a", script), lambda _: None)
-        system._task.terminate_child("a", lambda _: None)
+        task = system._task
+        task.call(partial(task.admin.start_child, scripted("a", script)), lambda _: None)
+        task.call(partial(task.admin.terminate_child, "a"), lambda _: None)
         begin = trio.current_time()
         await recorder.wait_for(ChildExited, "/a")
         assert trio.current_time() == begin

@@ -59,11 +59,11 @@ class Passer(Actor[Ask | Tell | Note | Later]):
 
     async def receive(self, message: Ask | Tell | Note | Later) -> Reply | Promise[str] | None:
         match message:
-            case Ask(way=()):
-                return message.reply("the end")
-            case Ask(way=(first, *rest)):
+            case Ask(way=way):
+                if not way:
+                    return message.reply("the end")
                 try:
-                    return message.reply(await self.at(first).ask(Ask(way=tuple(rest)), timeout=60))
+                    return message.reply(await self.at(way[0]).ask(Ask(way=way[1:]), timeout=60))
                 except (AskCycle, AskTimeout) as error:
                     return message.reply(str(error))
             case Tell(to=to, times=times):

@@ -8,6 +8,7 @@ import pytest
 
 from supervisor import (
     Actor,
+    AutoShutdown,
     Backoff,
     ChildSpec,
     DynamicSupervisor,
@@ -59,6 +60,29 @@ def test_a_shutdown_is_a_time_or_a_rule(shutdown: float) -> None:  # OTP 26
 def test_a_start_timeout_is_positive(timeout: float) -> None:
     with pytest.raises(InvalidSpec, match="start_timeout"):
         ChildSpec("a", Idle, start_timeout=timeout)
+
+
+def test_a_significant_child_can_end_for_good_under_one_that_heeds_it() -> None:  # OTP 27
+    with pytest.raises(InvalidSpec, match="a permanent child is always restarted"):
+        ChildSpec("a", Idle, significant=True)
+    child = ChildSpec("a", Idle, restart=Restart.TRANSIENT, significant=True)
+    with pytest.raises(InvalidSpec, match="never shuts down"):
+        Supervisor(child)
+    with pytest.raises(InvalidSpec, match="dynamic"):
+        DynamicSupervisor(max_children=1).check(child)
+    tree = Supervisor(child, auto_shutdown=AutoShutdown.ANY_SIGNIFICANT)
+    assert (tree.auto_shutdown, Supervisor().auto_shutdown) == (AutoShutdown.ANY_SIGNIFICANT, AutoShutdown.NEVER)
+
+
+def test_what_else_a_child_may_say() -> None:
+    plain, child = ChildSpec("a", Idle), ChildSpec("a", Idle, drain=True, asks=("../store",))
+    assert (plain.drain, plain.asks, plain.significant) == (False, (), False)
+    assert (child.drain, child.asks) == (True, ("../store",))
+
+
+def test_many_children_are_checked_at_once() -> None:
+    children = [ChildSpec(f"c{number}", Idle) for number in range(50_000)]
+    assert len(Supervisor(*children).children) == 50_000
 
 
 def test_an_actor_without_a_mailbox_is_refused() -> None:

@@ -19,6 +19,7 @@ from supervisor import (
     DynamicSupervisor,
     Intensity,
     IntensityExceeded,
+    NoReply,
     NoSuchActor,
     Ref,
     Restart,
@@ -31,7 +32,7 @@ from supervisor import (
     current_path,
     open_system,
 )
-from supervisor.events import Event, GaveUp
+from supervisor.events import Event, EventsLost, GaveUp, Handled
 from supervisor.testing import (
     PATIENCE,
     Act,
@@ -211,6 +212,75 @@ async def test_helpers_and_actors_know_where_they_are() -> None:
         assert current_path.get() == ""
         assert repr(system.ref("/a", Curious)) == "Ref(/a)"
     assert paths == ["/a"]
+
+
+# --- looking on
+
+
+async def test_a_trace_tells_each_message_that_is_handled(autojump_clock: MockClock) -> None:
+    async with open_test_system(Supervisor(scripted("a"), scripted("b"))) as system:
+        ref = system.ref("/a", Player)
+        trace = system.trace("/a")
+        await system.ref("/b", Player).tell(Stick(seconds=0.0))
+        await ref.tell(Stick(seconds=0.0))
+        assert await ref.ask(WhoAreYou(), timeout=5) == 1
+        await ref.tell(Crash())  # not handled
+        await trio.testing.wait_all_tasks_blocked()
+        assert await ref.ask(WhoAreYou(), timeout=5) == 2  # over a restart too
+        trace.close()
+        await ref.tell(Stick(seconds=0.0))
+        await trio.testing.wait_all_tasks_blocked()
+        told = [event async for event in trace if isinstance(event, Handled)]
+    assert [(event.path, event.message, event.asked, event.answer) for event in told] == [
+        ("/a", "Stick", False, ""),
+        ("/a", "WhoAreYou", True, "1"),
+        ("/a", "WhoAreYou", True, "2"),
+    ]
+    assert all(event.took >= 0 for event in told)
+    assert told[0].text == "Stick(seconds=0.0, shielded=False)"
+
+
+async def test_a_slow_reader_of_a_trace_is_told_what_it_lost() -> None:
+    async with open_test_system(Supervisor(scripted("a"))) as system:
+        trace = system.trace("/a", bound=2)
+        for _ in range(5):
+            assert await system.ref("/a", Player).ask(WhoAreYou(), timeout=5) == 1
+        trace.close()
+        events = [event async for event in trace]
+    assert isinstance(events[0], EventsLost)
+    assert events[0].count == 3
+    assert len(events) == 3
+
+
+async def test_a_trace_of_one_who_hears_nothing_else_begins_at_once(autojump_clock: MockClock) -> None:
+    async with open_test_system(Supervisor(scripted("a"))) as system:
+        ref = system.ref("/a", Player)
+        await ref.tell(Stick(seconds=1.0))
+        await ref.tell(Stick(seconds=2.0))
+        await trio.testing.wait_all_tasks_blocked()
+        trace = system.trace("/a")  # one message is in hand, the other waits
+        await trio.sleep(10)
+        trace.close()
+        assert [event.text async for event in trace if isinstance(event, Handled)][-1].startswith("Stick(seconds=2.0")
+    with pytest.raises(NoSuchActor):
+        system.trace("/nobody")
+
+
+async def test_what_is_traced_fails_and_crashes_as_ever(autojump_clock: MockClock) -> None:
+    class Mute(Player):
+        async def receive(self, message: Any) -> None:
+            if isinstance(message, Crash):
+                raise ValueError("boom")
+
+    async with open_test_system(Supervisor(ChildSpec("a", partial(Mute, Script())))) as system:
+        trace = system.trace("/a")
+        with pytest.raises(NoReply):
+            await system.ref("/a", Mute).ask(WhoAreYou(), timeout=5)
+        await system.ref("/a", Mute).tell(Crash())
+        await trio.testing.wait_all_tasks_blocked()
+        assert system.snapshot("/a").incarnation == 2
+        trace.close()
+        assert [event.answer async for event in trace if isinstance(event, Handled)] == [""]
 
 
 class Life:

@@ -59,6 +59,14 @@ async def test_a_hanging_start_is_left_to_its_timeout(autojump_clock: MockClock)
     assert isinstance(caught.value.reason, StartTimeout)
 
 
+async def test_a_child_can_ignore_its_start() -> None:
+    script = Script(Act.IGNORE, Act.OK)
+    async with open_test_system(Supervisor(scripted("a", script))) as system:
+        assert script.log == ["start a", "stopping a ignored", "stopped a"]
+        await system.restart_child("/a")
+        assert await system.ref("/a", Player).ask(WhoAreYou(), timeout=5) == 2
+
+
 async def test_a_probe_keeps_what_it_hears_and_answers() -> None:
     heard: list[Any] = []
     async with open_test_system(Supervisor(ChildSpec("p", partial(Probe, heard, lambda _: 7)))) as system:

@@ -23,7 +23,6 @@ from supervisor import (
 )
 from supervisor.errors import LINE
 from supervisor.events import BecameZombie, ChildExited, ChildStarted, RestartScheduled
-from supervisor.supervisor import TRACE
 from supervisor.testing import (
     Act,
     Crash,
@@ -36,6 +35,7 @@ from supervisor.testing import (
     open_test_system,
     scripted,
 )
+from supervisor.traces import KEPT
 from tests.supervisor.conformance import PATIENT, Way, at_once, counts, crash, end, incarnations, mortal
 
 ONE, ALL, REST = Strategy.ONE_FOR_ONE, Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE
@@ -253,7 +253,7 @@ async def test_89_90_reports_are_bounded_and_a_reason_is_one_line(autojump_clock
         exited = await recorder.wait_for(ChildExited)
         assert exited.reason.startswith("first second xxx")
         assert len(exited.reason) == LINE
-        assert len(exited.trace) == TRACE
+        assert len(exited.trace) == KEPT
         error = system.snapshot("/a").error
         assert error == exited.reason
 
