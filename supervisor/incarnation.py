@@ -44,11 +44,24 @@ async def live(life: Life, system: "System", up: Risen, down: Fallen) -> None:
     """
     current_path.set(life.cell.path)
     handling.set(life.cell)
+    context = Context(life, system)
     end: End | None = None
     reason: BaseException | None = None
     try:
         with life.scope:
-            end = await _run(life, Context(life, system), up)
+            actor: Actor[Any] = life.cell.spec.factory()  # type: ignore[operator]  # supervisors are run elsewhere
+            actor.context = context
+            life.actor = actor
+            if type(actor).started is not Actor.started:  # a deadline has its price: only where something can be late
+                life.scope.deadline = trio.current_time() + life.cell.spec.start_timeout
+                await actor.started()
+            if not life.scope.cancel_called:
+                if life.scope.deadline != inf:
+                    life.scope.deadline = inf
+                up(life)
+            end = await _serve(life, actor, context)
+            if end is None or context._wants:
+                end = await _with_helpers(life, actor, context, end)
     except BaseException as error:
         if _not_its_own(error):
             raise
@@ -69,20 +82,8 @@ async def live(life: Life, system: "System", up: Risen, down: Fallen) -> None:
     down(life, end, reason)
 
 
-async def _run(life: Life, context: Context, up: Risen) -> End:
-    actor: Actor[Any] = life.cell.spec.factory()  # type: ignore[operator]  # supervisors are run elsewhere
-    actor.context = context
-    life.actor = actor
-    if type(actor).started is not Actor.started:  # a deadline is worth its price only where something can be late
-        life.scope.deadline = trio.current_time() + life.cell.spec.start_timeout
-        await actor.started()
-    if not life.scope.cancel_called:
-        if life.scope.deadline != inf:
-            life.scope.deadline = inf
-        up(life)
-    end = await _serve(life, actor, context)
-    if end is not None and not context._wants:
-        return end
+async def _with_helpers(life: Life, actor: Actor[Any], context: Context, end: End | None) -> End:
+    """Go on with a nursery for helper tasks; `end` if it is over already."""
     async with trio.open_nursery() as nursery:
         context._helpers = nursery
         # Also if it ends by now: a helper may own what was opened before, and gets its chance to close it.

@@ -68,7 +68,7 @@ class Box:
         Of a plain box it is the channel's own `send_nowait`, because each call in between costs a tenth of a message;
         so who calls it also wakes a `parked` receiver.
         """
-        self.push_whole: Callable[[Any], None] = self._push_first
+        self.push_whole: Callable[[Any], None] = self.push
         """Like `push`, for what nothing may replace: a request, or a message without a key."""
         # How many may be taken before the next look at the clock, how many that were at the last one, how many after.
         self.budget = self._stride = self._left = 0
@@ -207,14 +207,16 @@ class Box:
                     continue  # to park out here: a parked handler of an exception would keep its traceback alive
                 self.budget -= 1
                 return self.unwrap(item) if self._slots is not None else item
-            await self._park()
+            self.parked = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
             self._refill()
             empty = False
 
     async def take_order(self) -> Any:
         """The next order of the control lane; messages wait."""
         while not self.control:
-            await self._park()
+            self.parked = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
         return self.control.pop(0)
 
     def drain(self) -> Iterator[Any]:
@@ -281,10 +283,6 @@ class Box:
                 late.popleft()
         except trio.WouldBlock:
             return
-
-    async def _park(self) -> None:
-        self.parked = trio.lowlevel.current_task()
-        await trio.lowlevel.wait_task_rescheduled(self._abort)
 
     def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self.parked = None

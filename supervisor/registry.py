@@ -160,7 +160,8 @@ class Cell:
         """The place that its handler waits for at this moment."""
         self.tracers: tuple[Subscription, ...] = ()
         """Who hears of each message that is handled here; empty nearly always."""
-        self.children: dict[str, Cell] = {}
+        self.children: dict[str, Cell] | None = None
+        """Those below it, if it is a supervisor's."""
         mailbox = mailbox_of(spec.factory)
         self.box: Box | None = Box(mailbox, self._pushed_out) if isinstance(mailbox, Mailbox) else None
         self.door = self.box
@@ -307,7 +308,7 @@ class Cell:
             pid=said.pid,
             doing=said.doing,
             error=self.error,
-            children=tuple(child.snapshot() for child in self.children.values()),
+            children=tuple(child.snapshot() for child in (self.children or {}).values()),
         )
 
     def _kind(self) -> str:

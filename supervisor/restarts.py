@@ -305,6 +305,7 @@ class Judge:
         if child.restart is Restart.TEMPORARY or self._dynamic:
             del self.children[child.id]
             return Forget(child.id)
+        child.new = False  # it has its place now, also if it was never up
         return Rest(child.id)
 
     def _doom_group(self, crashed: Child) -> None:

@@ -90,7 +90,7 @@ class System:
 
     def count_children(self, path: str) -> dict[str, int]:
         """OTP's four counts of the supervisor at `path`: specs, active, supervisors, workers."""
-        cells = self._cell(path).children.values()
+        cells = (self._cell(path).children or {}).values()
         active = (State.RUNNING, State.STOPPING, State.SUSPENDED)
         supervisors = sum(cell.spec.is_supervisor for cell in cells)
         return {

@@ -119,7 +119,7 @@ def test_a_dead_letter_survives_a_message_that_cannot_print_itself() -> None:
 def test_a_place_shows_what_it_is() -> None:
     registry = Registry()
     above = Cell("/", ChildSpec("root", Supervisor()), registry)
-    above.children["a"] = cell_at(registry, "/a")
+    above.children = {"a": cell_at(registry, "/a")}
     node = above.snapshot()
     assert (node.kind, node.mailbox, node.state) == ("one_for_one", None, State.STARTING)
     assert node.children[0].kind == "Idle"

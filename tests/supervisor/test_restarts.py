@@ -386,3 +386,16 @@ def test_what_a_significant_child_did_not_do_of_its_own_ends_nobody(auto: AutoSh
     assert judge.restart("a") == [Start("a")]
     assert down(judge, "a", End.IGNORED) == [Rest("a")]
     assert not judge.closing
+
+
+@pytest.mark.parametrize("how", ["it ignored its start", "it was terminated while it started"])
+def test_a_child_that_was_kept_without_being_up_stays_when_a_restart_by_hand_fails(how: str) -> None:
+    judge = opened(judge_of(), a=P)
+    judge.add("b", P)
+    if how == "it ignored its start":
+        assert down(judge, "b", End.IGNORED) == [Rest("b")]
+    else:
+        assert judge.terminate("b") == [Stop("b")]
+        assert down(judge, "b") == [Rest("b")]
+    assert judge.restart("b") == [Start("b")]
+    assert down(judge, "b", End.FAILED) == [Rest("b")]
