@@ -61,7 +61,10 @@ class Room(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Queued(msgspec.Struct, frozen=True, kw_only=True):
-    """An accepted inbound that waits for its turn, or a command that waits for its answer."""
+    """An accepted inbound that waits for its turn, or a command that waits for its answer.
+
+    `saw_end`: a turn has ended since this command was accepted, so what it was to stop is over.
+    """
 
     id: int
     person: int
@@ -71,6 +74,7 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     message_id: int | None
     command: str | None
     attempts: int
+    saw_end: bool = False
 
 
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
@@ -320,9 +324,9 @@ class PreviewShown(Request[None]):
 
 
 class PreviewGone(Request[None]):
-    """The preview of a turn was deleted, or is out of reach."""
+    """A preview was deleted, or is out of reach."""
 
-    turn: str
+    preview: Preview
 
 
 class StalePreviews(Request[tuple[Preview, ...]]):
@@ -370,6 +374,12 @@ class WakeRoom(Message):
 
 class RoomIdle(Message):
     """Conversation → router: this room has nothing to do."""
+
+    slug: str
+
+
+class RoomBusy(Message):
+    """Conversation → router: this room, which said that it is idle, has something to do after all."""
 
     slug: str
 

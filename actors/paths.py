@@ -109,7 +109,7 @@ def socket_path(environ: Mapping[str, str], config_file: Path | None = None) -> 
 def private_folder(folder: Path) -> None:
     """Make `folder`, or see that it is ours, and keep everybody else out of it (mode 0700).
 
-    Raises ConfigurationError if it cannot be made, or is a file or someone else's.
+    Raises ConfigurationError if it cannot be made or written, or is a file or someone else's.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -122,6 +122,8 @@ def private_folder(folder: Path) -> None:
             folder.chmod(0o700)
     except OSError as error:
         raise ConfigurationError(f"{folder} cannot be used: {error.strerror}.") from None
+    if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):
+        raise ConfigurationError(f"{folder} cannot be written by this user: change its mode, or choose another place.")
 
 
 def read_text(file: Path) -> str:

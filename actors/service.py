@@ -197,6 +197,7 @@ async def _serve(parts: Parts) -> int:
                     open_system(partial(_plant, parts), name="dispatchd") as system,
                 ):
                     await system.wait_over()
+                    _set_last_deadline()  # it gave up: a task that shields itself must not keep the process either
                 nursery.cancel_scope.cancel()
         except* (StartFailed, IntensityExceeded) as group:
             failure = group.exceptions[0]

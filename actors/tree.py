@@ -21,6 +21,7 @@ from actors.pi.agent import Agent
 from actors.pi.demo_model import DemoModel
 from actors.pi.demo_server import DemoServer
 from actors.pi.installation import AgentPlan
+from actors.pi.live import START_DEADLINE
 from actors.rooms.conversation import Conversation
 from actors.rooms.router import Router
 from actors.settings import Settings
@@ -28,7 +29,6 @@ from actors.store.store import Store
 from actors.telegram.gateway import Gateway
 from actors.telegram.outbox import Outbox
 from supervisor import (
-    Actor,
     ChildSpec,
     DynamicSupervisor,
     Intensity,
@@ -41,10 +41,14 @@ from supervisor import (
 from supervisor.control.server import ControlServer
 
 STORE = "/store"
+SENDER = "/service/outbox/telegram/sender"
+TERMINAL = "/service/outbox/console/terminal"
 ROUTER = "/service/rooms/router"
 POOL = "/service/rooms/pool"
 AGENT_GRACE = 8.0
 """Seconds that an agent gets to end its process: more than the ladder of EOF, SIGTERM and SIGKILL takes."""
+ROOM_INTENSITY = Intensity(5, within=8 * START_DEADLINE)
+"""So wide that a pi which hangs at each start, and fails only at its deadline, makes the room give up as well."""
 
 
 class ConsoleParts(msgspec.Struct, frozen=True, kw_only=True):
@@ -98,7 +102,7 @@ def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
             outbox=_outbox(system, "telegram"),
             capacity=settings.rooms.queue,
         )
-        outboxes.append(ChildSpec("telegram", outbox, asks=(STORE,)))
+        outboxes.append(_risky("telegram", ChildSpec("sender", outbox, asks=(STORE,))))
         fronts.append(_risky("telegram", ChildSpec("gateway", gateway, asks=(STORE, ROUTER))))
     if parts.console is not None:
         terminal = partial(Terminal, store, system.ref("/service/console/reader", Console), parts.finished)
@@ -106,17 +110,17 @@ def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
             Console,
             store,
             router,
-            system.ref("/service/outbox/console", Terminal),
+            system.ref(TERMINAL, Terminal),
             parts.console.lines,
             parts.finished,
             name=parts.console.name,
             capacity=settings.rooms.queue,
             banner=parts.console.banner,
         )
-        outboxes.append(ChildSpec("console", terminal, asks=(STORE,)))
-        fronts.append(_risky("console", ChildSpec("reader", console, asks=(STORE, ROUTER, "/service/outbox/console"))))
+        outboxes.append(_risky("console", ChildSpec("terminal", terminal, asks=(STORE,))))
+        fronts.append(_risky("console", ChildSpec("reader", console, asks=(STORE, ROUTER, TERMINAL))))
     demo = [] if parts.demo is None else [_risky("demo_model", ChildSpec("server", partial(DemoModel, parts.demo)))]
-    return [_risky("outbox", *outboxes), *demo, ChildSpec("rooms", _rooms(parts, system)), *fronts]
+    return [ChildSpec("outbox", Supervisor(*outboxes)), *demo, ChildSpec("rooms", _rooms(parts, system)), *fronts]
 
 
 def _rooms(parts: Parts, system: System) -> Supervisor:
@@ -165,19 +169,18 @@ def room_spec(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
             ChildSpec("conversation", conversation, asks=(STORE,)),
             ChildSpec("agent", agent, shutdown=AGENT_GRACE, asks=(STORE, f"{path}/conversation")),
             strategy=Strategy.REST_FOR_ONE,
-            intensity=Intensity(5, within=60.0),
+            intensity=ROOM_INTENSITY,
         ),
         restart=Restart.TEMPORARY,
     )
 
 
-def _risky(name: str, *children: ChildSpec[Any]) -> ChildSpec[Any]:
-    return ChildSpec(name, Supervisor(*children, intensity=Intensity(5, within=60.0)), restart=Restart.TRANSIENT)
+def _risky(name: str, child: ChildSpec[Any]) -> ChildSpec[Any]:
+    return ChildSpec(name, Supervisor(child, intensity=Intensity(5, within=60.0)), restart=Restart.TRANSIENT)
 
 
 def _outbox(system: System, front: str) -> Ref[OutboxMessage]:
-    kind: type[Actor[Any]] = Outbox if front == "telegram" else Terminal
-    return system.ref(f"/service/outbox/{front}", kind)
+    return system.ref(SENDER, Outbox) if front == "telegram" else system.ref(TERMINAL, Terminal)
 
 
 def _outbox_of(system: System, place: Place) -> Ref[OutboxMessage]:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:
 
 T = TypeVar("T", Timer, Repeater)
 
+_NOTHING: Final[frozenset[str]] = frozenset()
 NOPROC: Final = "noproc"
 """The reason of a `Down` when there was nothing to monitor."""
 
@@ -85,7 +86,7 @@ class Life:
         self.current: object | None = None
         # Most actors of a large tree owe, watch and time nothing, so these are made when they are needed.
         self.owed: set[Call] | None = None
-        self.watching: frozenset[str] = frozenset()
+        self.watching = _NOTHING
         self._timers: tuple[Timer | Repeater, ...] = ()
 
     def kill(self) -> None:

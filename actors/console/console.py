@@ -129,7 +129,7 @@ class Console(Actor[Wake | Interrupted]):
         await self._hand_over(f"console:{secrets.token_hex(16)}", "/stop")
 
     async def _hand_over(self, key: str, text: str) -> Acceptance | None:
-        """Commit 1 and the wake after it, repeated together, which the key makes harmless. None if all was in vain."""
+        """Commit 1, which the key makes repeatable, and the wake after it. None if nobody said that it was taken."""
         inbound = Inbound(
             key=key,
             place=PLACE,
@@ -140,10 +140,12 @@ class Console(Actor[Wake | Interrupted]):
             command=parse(text),
             title=PLACE.front,
         )
+        acceptance: Acceptance | None = None
         pause = _FIRST_PAUSE
         for attempt in range(_ATTEMPTS):
             try:
-                acceptance = await self._store.ask(Accept(inbound=inbound, capacity=self._capacity), timeout=_ASK)
+                if acceptance is None:
+                    acceptance = await self._store.ask(Accept(inbound=inbound, capacity=self._capacity), timeout=_ASK)
                 await self._wake_for(acceptance)
             except (ActorError, Unavailable) as error:
                 if attempt == 0:
@@ -152,8 +154,15 @@ class Console(Actor[Wake | Interrupted]):
                 pause = min(2 * pause, _LONGEST_PAUSE)
             else:
                 return acceptance
-        await self._say("The service could not take this; please send it again later.")
-        return None
+        if acceptance is None:  # a store that did not answer in time may have taken it all the same
+            await self._say(
+                "The service could not take this now; unless it is still answered, please send it again later."
+            )
+        else:
+            await self._say(
+                "This is taken, but nobody works on it yet; it is answered as soon as its room can be woken."
+            )
+        return acceptance
 
     async def _wake_for(self, acceptance: Acceptance) -> None:
         if isinstance(acceptance, Refused):

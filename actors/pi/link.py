@@ -77,7 +77,7 @@ class Link:
     def _log_ignored(self, output: outputs.Ignored) -> None:
         self._ignored += 1
         if self._ignored <= MOST_LOGGED:
-            _log.warning("pi sent a record that was left out (%s): %s", output.kind, redact(output.detail))
+            _log.warning("pi sent a record that was left out (%s): %s", output.kind, output.detail)
         if self._ignored == MOST_LOGGED:
             _log.warning("%d records of this pi were left out; what follows is not logged", MOST_LOGGED)
 

@@ -31,6 +31,8 @@ from supervisor import Ref
 
 START_DEADLINE: Final = 30.0
 """Seconds from launch to a session that answers."""
+RECALL_DEADLINE: Final = 30.0
+"""Seconds for the session's entries: nobody else ends an agent that hangs before its turn goes on."""
 ABORT_DEADLINE: Final = 10.0
 """Seconds from an abort to the run's end."""
 ABORT_AGAIN: Final = 0.5
@@ -66,7 +68,7 @@ class Live:
             return "starting pi"
         if session.tools:
             *_, tool = session.tools.values()
-            return f"running {tool.name}: {redact(tool.summary)}"
+            return f"running {tool.name}: {tool.summary}"
         if session.compacting:
             return "compacting the session"
         return "waiting for the model" if session.streaming else "idle"
@@ -94,7 +96,7 @@ class Live:
         self._nursery.start_soon(self._recall, turn, since)
 
     def abort(self, turn: str) -> None:
-        """End the turn's run, if it is on. If pi does not, `serve` raises AgentHung."""
+        """End the turn's run, unless its end has been told. If pi does not, `serve` raises AgentHung."""
         run = self._run
         if run is not None and run.turn == turn:
             run.abort_asked = True
@@ -109,18 +111,21 @@ class Live:
     async def _prompt(self, run: "_Run", message: str) -> None:
         answer = await self._link.call(commands.Prompt(message=message, streaming_behavior="followUp"))
         if not answer.ok:
-            self._end(run)
+            self._run = None
+            run.over.set()
             error = redact(answer.error)
             await self._tell(PromptRefused(turn=run.turn, incarnation=self._incarnation, error=error))
             return
         # pi is busy from the moment in which it accepts, unless the text was a command that an extension carried out.
         state = await self._link.call(commands.GetState())
         if not run.began and isinstance(state.data, protocol.State) and not state.data.is_streaming:
-            self._end(run)
             await self._say_settled(run, outputs.Settled("stop", "", "", aborted=False))
 
     async def _recall(self, turn: str, since: str | None) -> None:
-        found = await self._entries(since)
+        with trio.move_on_after(RECALL_DEADLINE) as scope:
+            found = await self._entries(since)
+        if scope.cancelled_caught:
+            raise AgentHung("did not say what its session holds", RECALL_DEADLINE)
         entries = tuple(_entry(entry.id, entry.message) for entry in found if entry.message is not None)
         await self._tell(Recalled(turn=turn, incarnation=self._incarnation, entries=entries, leaf=self._leaf))
 
@@ -140,7 +145,7 @@ class Live:
         run = self._run
         if isinstance(output, outputs.DialogRequested):
             await self._decline(output)
-        elif run is not None:
+        elif run is not None and not run.over.is_set():
             await self._hear_of(run, output)
 
     async def _hear_of(self, run: "_Run", output: outputs.Output) -> None:
@@ -152,7 +157,7 @@ class Live:
                 run.grown = True
                 self._grown.set()
             case outputs.ToolStarted(id=call, name=tool, summary=summary):
-                await self._tell(ToolStarted(turn=turn, call=call, tool=tool, summary=redact(summary)))
+                await self._tell(ToolStarted(turn=turn, call=call, tool=tool, summary=summary))
             case outputs.ToolEnded(id=call, name=tool, is_error=failed):
                 await self._tell(ToolEnded(turn=turn, call=call, tool=tool, failed=bool(failed)))
             case outputs.Retrying(attempt=attempt, max_attempts=most, delay=delay, error=error):
@@ -161,18 +166,16 @@ class Live:
             case outputs.CompactionStarted():
                 await self._tell(AgentNoted(turn=turn, text="summarising the older part of the session"))
             case outputs.Settled() if run.began:
-                self._end(run)
+                run.over.set()
                 # Its leaf must be asked for, and the answer comes through the listener that calls this.
                 self._nursery.start_soon(self._say_settled, run, output)
             case _:
                 return  # nothing that a person would want to know
 
-    def _end(self, run: "_Run") -> None:
-        self._run = None
-        run.over.set()
-
     async def _say_settled(self, run: "_Run", settled: outputs.Settled) -> None:
-        await self._entries(self._leaf)
+        run.over.set()
+        await self._entries(self._leaf)  # until this is answered an abort still finds the run, should pi hang
+        self._run = None
         # Aborted before its first word or in a tool, pi ends a run with an error or with nothing at all.
         aborted = settled.aborted or (run.abort_asked and settled.stop_reason not in _ANSWERED)
         await self._tell(

@@ -1,7 +1,8 @@
 """What a session tells its agent: the few things that matter of all that pi says, as plain frozen data.
 
 Made by `session`, acted on by the agent, which may send them on as they are. Texts are the model's or an extension's
-own and may be as long as a line of pi's may be; only `summary` and `detail` are cut, to a line or two of a screen.
+own and may be as long as a line of pi's may be; only `summary` and `detail` are cut, to a line or two of a screen, and
+redacted before that.
 """
 
 import msgspec

@@ -331,7 +331,7 @@ class Unknown(msgspec.Struct, frozen=True):
 
 
 class Garbage(msgspec.Struct, frozen=True):
-    """A line that is no record. `head`: its first 200 bytes; `reason`: one clause on what is wrong with it."""
+    """A line that is no record. `head`: its first 4 KiB; `reason`: one clause on what is wrong with it."""
 
     head: bytes
     reason: str
@@ -365,7 +365,7 @@ _SKIPPED = frozenset({
     "thinking_level_changed", "tool_execution_update", "turn_end",
 })
 # fmt: on
-_HEAD_SHOWN = 200
+_HEAD_KEPT = 4096
 
 # A JavaScript string may hold half a surrogate pair, from text that was cut by length. JSON allows it, UTF-8 does not.
 _ESCAPE = re.compile(rb"\\(?:ud[89ab][0-9a-f]{2}\\ud[c-f][0-9a-f]{2}|u(d[89a-f][0-9a-f]{2})|.)", re.IGNORECASE)
@@ -388,7 +388,7 @@ def decode_cut(line: Oversized) -> PiRecord:
         return Cut("response", match[1].decode(), line.size)
     if match := _CUT_EVENT.match(line.head):
         return Cut(match[1].decode(), (match[2] or b"").decode(errors="replace"), line.size)
-    return Garbage(line.head[:_HEAD_SHOWN], f"{line.size} bytes that do not begin as a record does")
+    return Garbage(line.head[:_HEAD_KEPT], f"{line.size} bytes that do not begin as a record does")
 
 
 def decode_data(command: Command, data: msgspec.Raw) -> Data | None:
@@ -408,7 +408,7 @@ def _decode(line: bytes) -> PiRecord:
     try:
         kind = _kind.decode(line).type
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return Garbage(line[:_HEAD_SHOWN], reason)
+        return Garbage(line[:_HEAD_KEPT], reason)
     if kind in _KNOWN:
-        return Garbage(line[:_HEAD_SHOWN], f"{kind}: {reason}")
+        return Garbage(line[:_HEAD_KEPT], f"{kind}: {reason}")
     return Skipped(kind) if kind in _SKIPPED else Unknown(kind)

@@ -1,7 +1,8 @@
 """One pi process's conversation with us, without I/O: lines in, outputs out; commands in, lines out.
 
 The agent feeds it what it reads and writes what it returns. It correlates responses, knows whether pi is busy and with
-what, and holds the run's text. It has no clock (`now` is the caller's monotonic seconds) and does not know trio.
+what, and holds the run's text. It has no clock (`now` is the caller's monotonic seconds) and does not know trio. What
+it cuts to a line has lost its secrets before: half of one would not be recognised later.
 """
 
 from collections.abc import Mapping
@@ -14,10 +15,12 @@ from actors.pi.errors import TooManyPending
 from actors.pi.framing import Oversized
 from actors.pi.outputs import Output
 from actors.pi.transcript import Transcript
+from actors.redaction import redact
 
 MAX_PENDING = 64
 _MAX_TRACKED = 256  # tools or dialogs at once, and kinds of unknown events told of
 _SUMMARY = 120
+_LOOKED_AT = 4096  # characters of a text that is cut to a line: a secret in it is a short one
 _DIALOGS = frozenset({"select", "confirm", "input", "editor"})
 _ANSWERED = frozenset({"stop", "length"})
 
@@ -120,7 +123,7 @@ class Session:
                 return self._skip_unknown(kind)
             case protocol.Garbage(head=head, reason=reason):
                 self.counts.garbage += 1
-                return [outputs.Ignored("garbage", f"{reason}: {head!r}")]
+                return [outputs.Ignored("garbage", f"{reason}: {_cut(head.decode(errors='replace'))!r}")]
             case protocol.Cut():
                 return self._receive_cut(record)
             case _:
@@ -160,7 +163,7 @@ class Session:
                 self._transcript.drop_last()
                 return [outputs.Retrying(attempt, most, delay / 1000, error)]
             case protocol.ExtensionError(extension_path=path, event=hook, error=error):
-                return [outputs.Ignored("extension", f"{path}: {hook}: {error}"[: 2 * _SUMMARY])]
+                return [outputs.Ignored("extension", _cut(f"{path}: {hook}: {error}"))]
             case protocol.ExtensionUiRequest():
                 return self._ask(event)
         return []
@@ -207,9 +210,7 @@ class Session:
         if request.method not in _DIALOGS:
             return []
         if len(self._dialogs) >= _MAX_TRACKED:
-            return [
-                outputs.Ignored("extension", f"more than {_MAX_TRACKED} dialogs are open: {request.title}"[:_SUMMARY])
-            ]
+            return [outputs.Ignored("extension", _cut(f"more than {_MAX_TRACKED} dialogs are open: {request.title}"))]
         self._dialogs[request.id] = set(self._tools)
         text = request.message or request.placeholder or request.prefill
         timeout = None if request.timeout is None else request.timeout / 1000
@@ -221,7 +222,7 @@ class Session:
         command = self._pending.pop(response.id, None) if response.id is not None else None
         if response.id is None or command is None:
             self.counts.stray += 1
-            return [outputs.Ignored("stray", f"response to {response.id or 'no command'}: {response.error}"[:_SUMMARY])]
+            return [outputs.Ignored("stray", _cut(f"response to {response.id or 'no command'}: {response.error}"))]
         data: protocol.Data | None = None
         ok, error = response.success, response.error
         if ok:
@@ -249,7 +250,7 @@ class Session:
         if kind in self._told or len(self._told) >= _MAX_TRACKED:
             return []
         self._told.add(kind)
-        return [outputs.Ignored("unknown", kind[:_SUMMARY])]
+        return [outputs.Ignored("unknown", _cut(kind))]
 
 
 def _summary(args: msgspec.Raw) -> str:
@@ -261,6 +262,11 @@ def _summary(args: msgspec.Raw) -> str:
     for name in _Args.__struct_fields__:
         value = getattr(decoded, name)
         if isinstance(value, str) and value:
-            line = " ".join(value[: 4 * _SUMMARY].split())
+            line = " ".join(redact(value[:_LOOKED_AT]).split())
             return line if len(line) <= _SUMMARY else line[: _SUMMARY - 1] + "…"
     return ""
+
+
+def _cut(text: str) -> str:
+    """A line or two of it, for the log."""
+    return redact(text[:_LOOKED_AT])[: 2 * _SUMMARY]

@@ -35,6 +35,7 @@ from actors.messages import (
     Recalled,
     Reopen,
     Room,
+    RoomBusy,
     RoomIdle,
     StoreRequest,
     TextGrew,
@@ -73,7 +74,7 @@ class Conversation(Actor[Hears]):
         *,
         store: Ref[StoreRequest],
         agent: Ref[AgentMessage],
-        router: Ref[RoomIdle],
+        router: Ref[RoomIdle | RoomBusy],
         outbox: Callable[[Place], Ref[OutboxMessage]],
         new_session: Callable[[str], str],
         turn_timeout: float,
@@ -90,7 +91,7 @@ class Conversation(Actor[Hears]):
         self._pulled_room: Room | None = None
         self._progress: Progress | None = None
         self._shown: str | None = None
-        self._idle_told = False
+        self._told_idle = False
         self._limit_timer: Timer | None = None
         self._show_timer: Timer | None = None
 
@@ -106,8 +107,7 @@ class Conversation(Actor[Hears]):
     async def receive(self, message: Hears) -> None:
         match message:
             case Wake():
-                self._idle_told = False  # the router takes a room that it woke for busy until it hears otherwise
-                await self._obey(await self._pull())
+                await self._obey(await self._pull(), woken=True)
             case TextGrew() | ToolStarted() | ToolEnded() | AgentNoted():
                 if self._progress is not None and self._shown == message.turn:
                     self._progress.take(message)
@@ -162,11 +162,11 @@ class Conversation(Actor[Hears]):
         self._pulled_room = work.room
         return self._turns.pulled(work)
 
-    async def _obey(self, commands: list[Command]) -> None:
+    async def _obey(self, commands: list[Command], *, woken: bool = False) -> None:
         todo = deque(commands)
         while todo:
             todo.extend(await self._do(todo.popleft()))
-        self._tell_router()
+        self._tell_router(woken=woken)
 
     async def _do(self, command: Command) -> list[Command]:
         """Carry out one command; returns those that follow from it."""
@@ -261,14 +261,18 @@ class Conversation(Actor[Hears]):
         except ActorError:
             return
 
-    def _tell_router(self) -> None:
+    def _tell_router(self, *, woken: bool) -> None:
+        """Say what has changed. After a wake also what has not: the router takes a room that it woke for busy.
+
+        And its wake may have crossed our word of being idle, which then comes after it and would end a running turn.
+        """
         idle = self._turns.idle
-        if idle and not self._idle_told:
-            try:
-                self._router.tell_nowait(RoomIdle(slug=self._slug))
-            except ActorError:
-                return
-        self._idle_told = idle
+        if idle == self._told_idle and not (idle and woken):
+            return
+        message = RoomIdle(slug=self._slug) if idle else RoomBusy(slug=self._slug)
+        with suppress(ActorError):
+            self._router.tell_nowait(message)
+            self._told_idle = idle
 
     def _begin_showing(self, turn: str, note: str | None) -> None:
         if self._progress is None or self._shown != turn:

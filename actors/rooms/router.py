@@ -21,6 +21,7 @@ from actors.messages import (
     Place,
     Pull,
     Room,
+    RoomBusy,
     RoomIdle,
     StoreRequest,
     Tick,
@@ -74,7 +75,7 @@ class Awake(msgspec.Struct):
     again: bool = False
 
 
-Hears = WakeRoom | RoomIdle | RoomUp | Tick | Down
+Hears = WakeRoom | RoomIdle | RoomBusy | RoomUp | Tick | Down
 
 
 def _key(message: Hears | Any) -> object | None:
@@ -127,6 +128,8 @@ class Router(Actor[Hears]):
                 self._wake(room)
             case RoomIdle(slug=slug):
                 self._idle(slug)
+            case RoomBusy(slug=slug):
+                self._busy(slug)
             case RoomUp(slug=slug, failure=failure):
                 self._up(slug, failure)
             case Down(path=path, reason=reason, restarting=restarting):
@@ -159,6 +162,11 @@ class Router(Actor[Hears]):
         if known is not None and known.where is Where.AWAKE:
             known.idle_since = trio.current_time()
             self._fill()
+
+    def _busy(self, slug: str) -> None:
+        known = self._rooms.get(slug)
+        if known is not None:
+            known.idle_since = None
 
     def _up(self, slug: str, failure: str) -> None:
         known = self._rooms.get(slug)

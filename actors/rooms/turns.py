@@ -28,8 +28,8 @@ from actors.rooms import resume
 MOST_ATTEMPTS: Final = 3
 """How often a message is run before its quarantine. One attempt more only looks whether the last one had finished."""
 
-
 TOO_LONG: Final = "The turn took too long and was ended."
+WORDS_LEFT: Final = "The words behind the command were not sent on: send them as a message of their own."
 
 
 class Phase(StrEnum):
@@ -126,7 +126,6 @@ class Turns:
         self._room: Room | None = None
         self._pending: dict[int, Queued] = {}
         self._answering: set[int] = set()
-        self._held: set[int] = set()
         self._stop_asked = False
         self._too_long = False
         self._shown: str | None = None
@@ -149,7 +148,6 @@ class Turns:
         if self.agent is None:
             self._leaf = work.room.leaf
         self._answering &= {command.id for command in work.commands}
-        self._held &= {command.id for command in work.commands}
         self._pending = {command.id: command for command in work.commands if command.id not in self._answering}
         another = work.turn is None or self.turn is None or work.turn.id != self.turn.id
         if another and self.phase in (Phase.IDLE, Phase.ENDING):
@@ -330,6 +328,8 @@ class Turns:
                 continue
             del self._pending[queued.id]
             self._answering.add(queued.id)
+            if isinstance(answer, Answer) and len(queued.text.split()) > 1:
+                answer = answer._replace(deliveries=(*answer.deliveries, _note(WORDS_LEFT, queued)))
             answers.append(answer)
             if isinstance(answer, Answer) and answer.fresh:
                 self.agent = None  # it is ready again when it has opened that session
@@ -342,12 +342,10 @@ class Turns:
             case "stop" | "new" if self._hold(queued):
                 return None
             case "stop":
-                return Answer(queued, () if queued.id in self._held else (_note("Nothing is running.", queued),))
+                return Answer(queued, () if queued.saw_end else (_note("Nothing is running.", queued),))
             case "new":
                 assert self._room is not None
                 text = f"A new session begins. The old one is kept as `{self._room.session_id}`."
-                if len(queued.text.split()) > 1:
-                    text += "\n\nThe words behind the command were not sent on: send them as a message of their own."
                 return Answer(queued, (_note(text, queued),), fresh=True)
             case "threads":
                 return ListRooms(queued)
@@ -358,11 +356,10 @@ class Turns:
 
     def _hold(self, queued: Queued) -> bool:
         """Whether the command has to wait until what it stops is over: the turn, or a message that it found waiting."""
-        waits = bool(self._queue) and self._queue[0].id < queued.id and queued.id not in self._held
+        waits = bool(self._queue) and self._queue[0].id < queued.id and not queued.saw_end
         if self.turn is None and self.phase is Phase.IDLE and not waits:
             return False
         self._stop_asked = True
-        self._held.add(queued.id)
         return True
 
     def _status(self) -> str:

@@ -134,8 +134,10 @@ def preview_shown(db: apsw.Connection, request: PreviewShown) -> None:
 
 
 def preview_gone(db: apsw.Connection, request: PreviewGone) -> None:
-    """Forgets the previews of a turn."""
-    db.execute("DELETE FROM previews WHERE turn = ?", (request.turn,))
+    """Forgets one preview; another one of its turn is still to be deleted."""
+    db.execute(
+        "DELETE FROM previews WHERE turn = ? AND message_id = ?", (request.preview.turn, request.preview.message_id)
+    )
 
 
 def stale_previews(db: apsw.Connection, request: StalePreviews) -> tuple[Preview, ...]:

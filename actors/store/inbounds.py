@@ -24,8 +24,11 @@ from actors.store.errors import Conflict
 from actors.store.rooms import Setting, make_room, room, room_at
 from actors.store.texts import storable
 
-_QUEUED = "SELECT id, person, name, text, at, message_id, command, attempts FROM inbound"
-_Row = tuple[int, int, str, str, float, int | None, str | None, int]
+_QUEUED = (
+    "SELECT id, person, name, text, at, message_id, command, attempts, command IS NOT NULL AND turn IS NOT NULL "
+    "FROM inbound"
+)
+_Row = tuple[int, int, str, str, float, int | None, str | None, int, int]
 
 
 def accept(db: apsw.Connection, setting: Setting, request: Accept) -> Acceptance:
@@ -72,6 +75,11 @@ def taken_by(db: apsw.Connection, turn: str) -> tuple[Queued, ...]:
     return tuple(map(_queued, db.execute(_QUEUED + " WHERE turn = ? ORDER BY id", (turn,))))
 
 
+def see_end(db: apsw.Connection, slug: str, turn: str) -> None:
+    """A turn has ended: the commands that wait in its room bear it from now on, so that none stops the next one too."""
+    db.execute("UPDATE inbound SET turn = ? WHERE room = ? AND state = 'queued' AND command IS NOT NULL", (turn, slug))
+
+
 def answer_command(db: apsw.Connection, now: float, request: AnswerCommand) -> None:
     """A command is done. A new session is begun only while no turn is open, for a turn belongs to its session."""
     home = room(db, request.slug)
@@ -113,7 +121,7 @@ def _insert(db: apsw.Connection, now: float, home: Room, inbound: Inbound, state
 
 
 def _queued(row: _Row) -> Queued:
-    inbound, person, name, text, at, message_id, command, attempts = row
+    inbound, person, name, text, at, message_id, command, attempts, saw_end = row
     return Queued(
         id=inbound,
         person=person,
@@ -123,4 +131,5 @@ def _queued(row: _Row) -> Queued:
         message_id=message_id,
         command=command,
         attempts=attempts,
+        saw_end=bool(saw_end),
     )

@@ -21,7 +21,7 @@ from actors.messages import (
 )
 from actors.store.deliveries import open_deliveries, queue_delivery
 from actors.store.errors import Conflict
-from actors.store.inbounds import taken_by, waiting_in
+from actors.store.inbounds import see_end, taken_by, waiting_in
 from actors.store.rooms import has_failed, room, room_at
 from actors.store.texts import storable
 
@@ -74,6 +74,7 @@ def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
             "INSERT INTO messages (room, turn, role, content, at) VALUES (?, ?, 'assistant', ?, ?)",
             (home.slug, request.turn, storable(request.answer), now),
         )
+    see_end(db, home.slug, request.turn)
     for new in request.deliveries:
         queue_delivery(db, now, home.place, new, turn=request.turn)
 

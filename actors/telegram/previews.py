@@ -247,7 +247,7 @@ class Previews:
                 return
             if "not found" not in trouble.reason:
                 _log.warning("a preview stays in %s: %s", stale.place, trouble.reason)
-        await insist(self._store, PreviewGone(turn=stale.turn))
+        await insist(self._store, PreviewGone(preview=stale))
 
 
 def _text(turn: _Turn) -> str:

@@ -135,6 +135,12 @@ def test_a_private_folder_is_no_file(tmp_path: Path) -> None:
             private_folder(folder)
 
 
+def test_a_private_folder_that_cannot_be_written_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "access", lambda _path, mode: not mode & os.W_OK)  # root may write anywhere
+    with pytest.raises(ConfigurationError, match="cannot be written by this user"):
+        private_folder(tmp_path)
+
+
 def test_a_private_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "open").mkdir(mode=0o755)
     uid = os.getuid()

@@ -10,6 +10,8 @@ from actors.messages import Place, Room
 from actors.paths import locate
 from actors.pi.demo_server import DemoServer
 from actors.pi.installation import AgentPlan, Installation
+from actors.pi.live import START_DEADLINE
+from actors.pi.process import CLAIM_PATIENCE
 from actors.pi.providers import compatible
 from actors.settings import Secret, Settings, TelegramSettings
 from actors.tree import POOL, ConsoleParts, Parts, room_spec, tree
@@ -76,7 +78,7 @@ async def test_it_stands_as_it_is_drawn(tmp_path: Path) -> None:
         "control": None,
         "store": None,
         "service": {
-            "outbox": {"telegram": None, "console": None},
+            "outbox": {"telegram": {"sender": None}, "console": {"terminal": None}},
             "demo_model": {"server": None},
             "rooms": {"pool": None, "router": None},
             "telegram": {"gateway": None},
@@ -96,10 +98,18 @@ async def test_it_stands_as_it_is_drawn(tmp_path: Path) -> None:
 
 async def test_what_is_risky_gives_up_alone(tmp_path: Path) -> None:
     whole, _ = planted(tmp_path)
-    for name in ("outbox", "demo_model", "telegram", "console"):
+    for name in ("outbox/telegram", "outbox/console", "demo_model", "telegram", "console"):
         spec = child(whole, f"service/{name}")
         assert spec.is_supervisor
         assert spec.restart is Restart.TRANSIENT
+
+
+async def test_a_room_whose_pi_hangs_at_each_start_gives_up_too(tmp_path: Path) -> None:
+    _, room = planted(tmp_path)
+    assert isinstance(room.factory, Supervisor)
+    intensity, backoff = room.factory.intensity, room.factory.backoff
+    most = (intensity.restarts + 1) * (CLAIM_PATIENCE + START_DEADLINE)
+    assert most + (1 + backoff.jitter) * backoff.least(intensity.restarts) < intensity.within
 
 
 async def test_nobody_can_wait_for_himself(tmp_path: Path) -> None:

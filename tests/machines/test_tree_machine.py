@@ -117,8 +117,8 @@ class Machine:
         begin = trio.current_time()
         self.model.now = begin
         places = [node for node in self.model.root.walk() if node.parent is not None]
-        happen = self.draw(st.sampled_from([self.end, self.end, self.admin, self.admin, self.add, self.suspend]))
-        await happen(places)
+        things = {"end": self.end, "admin": self.admin, "add": self.add, "suspend": self.suspend}
+        await things[self.draw(st.sampled_from(["end", "end", *things, "admin"]))](places)
         assert trio.current_time() <= begin + SETTLED
         await trio.sleep_until(begin + SETTLED)
         assert self.model.now <= begin + SETTLED
@@ -126,11 +126,16 @@ class Machine:
         if self.draw(st.booleans()):
             await trio.sleep(self.draw(st.integers(0, 400)))
 
+    def pick(self, nodes: list[Node]) -> Node:
+        """One of them, drawn by its path, so that a report of a failure is short."""
+        path = self.draw(st.sampled_from([node.path for node in nodes]))
+        return next(node for node in nodes if node.path == path)
+
     async def end(self, places: list[Node]) -> None:
         """A worker crashes or leaves."""
         workers = [node for node in places if node.spec.kind is Kind.WORKER and node.up and not node.suspended]
         if workers:
-            node = self.draw(st.sampled_from(workers))
+            node = self.pick(workers)
             failed = self.draw(st.booleans())
             await self.system.ref(node.path, Player).tell(Crash() if failed else Leave())
             self.model.end(node, "failed" if failed else "normal")
@@ -139,7 +144,7 @@ class Machine:
         """An admin call to a child; it succeeds or is refused as the model says."""
         if not places:
             return
-        node = self.draw(st.sampled_from(places))
+        node = self.pick(places)
         match self.draw(st.sampled_from(["terminate", "restart", "delete"])):
             case "terminate":
                 await self.system.terminate_child(node.path)
@@ -153,11 +158,8 @@ class Machine:
 
     async def add(self, places: list[Node]) -> None:
         """A child comes to a supervisor, if that has room."""
-        above = self.draw(
-            st.sampled_from(
-                [self.model.root, *(node for node in places if node.up and node.spec.kind is not Kind.WORKER)]
-            )
-        )
+        supervisors = [node for node in places if node.up and node.spec.kind is not Kind.WORKER]
+        above = self.pick([self.model.root, *supervisors])
         dynamic = above.spec.kind is Kind.DYNAMIC
         spec = self.child(0 if dynamic else 1, sound=False, auto=above.spec.auto)
         spec.id = spec.id.replace("c", "d" if dynamic else "c")
@@ -171,7 +173,7 @@ class Machine:
         """A worker is suspended or resumed; one that is down cannot be."""
         workers = [node for node in places if node.spec.kind is Kind.WORKER]
         if workers:
-            node = self.draw(st.sampled_from(workers))
+            node = self.pick(workers)
             on = self.draw(st.booleans())
             try:
                 (self.system.suspend if on else self.system.resume)(node.path)

@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
+import pytest
 import trio
 
-from actors.messages import Abort, AgentNoted, Prompt, PromptRefused, Room, TurnSettled
+from actors.messages import Abort, AgentNoted, Prompt, PromptRefused, Recall, Room, TurnSettled
+from actors.pi import live
 from actors.pi.installation import AgentPlan
 from actors.pi.process import LaunchSpec
 from supervisor.events import ChildExited
@@ -110,3 +112,30 @@ async def test_a_question_of_an_extension_is_dismissed_and_told(tmp_path: Path) 
         noted = await bench.until(AgentNoted)
         assert noted == AgentNoted(turn="t1", text="a question of an extension was dismissed: Sure?")
         await bench.until(TurnSettled)  # this pi settles when it is answered
+
+
+HANG = "import time; time.sleep(600)"
+
+
+async def test_a_pi_that_hangs_when_its_run_is_over_is_ended_by_an_abort(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(live, "ABORT_DEADLINE", 0.2)
+    settle = f'say(**ok); say(type="agent_start"); say(type="agent_settled"); say(type="odd"); {HANG}'
+    async with odd(tmp_path, prompt=settle) as bench:
+        with trio.fail_after(30):
+            while "odd" not in caplog.text:  # noqa: ASYNC110  # pi's end of the run is heard then; a log has no event
+                await trio.sleep(0.01)
+        await bench.agent.tell(Abort(turn="t1", incarnation=1))
+        exited = await bench.recorder.wait_for(ChildExited, "/agent")
+        assert exited.reason == "pi did not end its run within 0.2 s"
+
+
+async def test_a_pi_that_hangs_when_it_is_asked_for_its_session_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "RECALL_DEADLINE", 0.2)
+    async with odd(tmp_path, prompt=HANG) as bench:
+        await bench.agent.tell(Recall(turn="t1", incarnation=1, since=None))
+        exited = await bench.recorder.wait_for(ChildExited, "/agent")
+        assert exited.reason == "pi did not say what its session holds within 0.2 s"

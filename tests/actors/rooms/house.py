@@ -196,9 +196,11 @@ class House:
 
 
 @asynccontextmanager
-async def open_room(tmp_path: Path, *, turn_timeout: float = 1800.0, first: str = "hi") -> AsyncIterator[House]:
-    """A room with one accepted message, awake."""
-    books, faults, pi = Books(tmp_path / "state.db"), Faults(), Pi()
+async def open_room(
+    tmp_path: Path, *, turn_timeout: float = 1800.0, first: str = "hi", faults: Faults | None = None
+) -> AsyncIterator[House]:
+    """A room with one accepted message, awake. `faults`: those that must be there before its first step."""
+    books, faults, pi = Books(tmp_path / "state.db"), faults or Faults(), Pi()
     room = books.say(first).room
     houses: list[House] = []
     count = iter(range(1, 100))

@@ -21,6 +21,7 @@ from actors.messages import (
     Recall,
     Recalled,
     Reopen,
+    RoomBusy,
     RoomIdle,
     ShowProgress,
     TextGrew,
@@ -29,7 +30,7 @@ from actors.messages import (
 )
 from actors.rooms.conversation import SHOW_EVERY
 from actors.store.errors import Conflict, StoreUnavailable
-from tests.actors.rooms.house import Boom, House, open_room, until
+from tests.actors.rooms.house import Boom, Faults, House, open_room, until
 from tests.actors.rooms.rows import asked, said
 
 
@@ -93,6 +94,18 @@ async def test_idle_is_told_after_each_wake(tmp_path: Path, autojump_clock: Mock
         for count in (2, 3):
             await house.conversation.tell(Wake())
             await until(lambda count=count: len(house.router) == count)  # type: ignore[misc]
+
+
+async def test_work_after_a_word_of_being_idle_is_told(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await answer(house, 0)
+        await until(lambda: len(house.router) == 1)
+        await say(house, "more")
+        await house.prompt(1)
+        assert house.router[1:] == [RoomBusy(slug=house.room.slug)]
+        await answer(house, 1)
+        await until(lambda: len(house.router) > 2)
+        assert house.router[2:] == [RoomIdle(slug=house.room.slug)]
 
 
 async def test_pictures_are_repeated_while_a_turn_runs_and_not_after(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -182,9 +195,7 @@ async def test_stop_holds_when_everything_dies_of_it(tmp_path: Path, autojump_cl
         assert not [each for each in house.pi.told[1:] if not isinstance(each, Abort)]
 
 
-async def test_a_stop_that_was_done_stops_nothing_else_after_a_crash(
-    tmp_path: Path, autojump_clock: MockClock
-) -> None:
+async def test_a_stop_that_was_done_stops_nothing_else_after_a_crash(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with open_room(tmp_path) as house:
         prompt = await house.prompt(0)
         await say(house, "next")
@@ -262,9 +273,11 @@ async def test_commands_are_answered_while_a_turn_runs(tmp_path: Path, autojump_
 async def test_after_a_crash_of_the_conversation_both_start_and_go_on(
     tmp_path: Path, autojump_clock: MockClock, request_type: type
 ) -> None:
-    async with open_room(tmp_path) as house:
+    faults = Faults()
+    if request_type is BeginTurn:
+        faults.before[BeginTurn] = Conflict("BeginTurn", "a test")
+    async with open_room(tmp_path, faults=faults) as house:
         if request_type is BeginTurn:
-            house.faults.before[BeginTurn] = Conflict("BeginTurn", "a test")
             await answer(house, 0)
         else:
             prompt = await house.prompt(0)
@@ -284,13 +297,14 @@ async def test_after_a_crash_of_the_conversation_both_start_and_go_on(
 async def test_a_store_that_restarts_under_a_request_is_asked_again_and_nothing_is_done_twice(
     tmp_path: Path, autojump_clock: MockClock, request_type: type, when: str
 ) -> None:
-    async with open_room(tmp_path) as house:
-        if when == "full disk":
-            house.faults.before[request_type] = StoreUnavailable("disk full")
-        elif when == "before":
-            house.faults.before[request_type] = Boom()
-        else:
-            house.faults.after[request_type] = Boom()
+    faults = Faults()
+    if when == "full disk":
+        faults.before[request_type] = StoreUnavailable("disk full")
+    elif when == "before":
+        faults.before[request_type] = Boom()
+    else:
+        faults.after[request_type] = Boom()
+    async with open_room(tmp_path, faults=faults) as house:
         await say(house, "/help", "help")
         await answer(house, 0)
         await until(lambda: bool(house.router))

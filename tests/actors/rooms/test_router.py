@@ -9,7 +9,7 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from actors.messages import FailRoom, Place, Pull, Room, RoomIdle, StoreRequest, Wake, WakeRoom
+from actors.messages import FailRoom, Place, Pull, Room, RoomBusy, RoomIdle, StoreRequest, Wake, WakeRoom
 from actors.rooms.router import LOOK_EVERY, Router
 from supervisor import (
     Actor,
@@ -270,6 +270,20 @@ async def test_an_idle_room_that_is_woken_counts_as_busy(tmp_path: Path, autojum
         await rooms.idle(room)
         await trio.sleep(50)
         await rooms.wake(room)
+        await trio.sleep(200)
+        assert rooms.starts(room.slug) == 1
+        assert rooms.awake() == [room.slug]
+
+
+async def test_a_room_whose_word_of_being_idle_crossed_its_wake_is_not_ended_at_work(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_rooms(tmp_path, idle_timeout=100.0) as rooms:
+        room = rooms.known(1)
+        await rooms.up(room)
+        await rooms.wake(room)
+        await rooms.idle(room)  # from before the wake, which it has not heard yet
+        await rooms.router.tell(RoomBusy(slug=room.slug))
         await trio.sleep(200)
         assert rooms.starts(room.slug) == 1
         assert rooms.awake() == [room.slug]

@@ -491,10 +491,11 @@ def test_two_new_are_answered_one_after_the_other() -> None:
     assert [step.command for step in turns.pulled(work(commands=(second,))) if isinstance(step, Answer)] == [second]
 
 
-def test_words_behind_new_are_not_lost_in_silence() -> None:
-    (answer,) = ready().pulled(work(commands=(command(1, "new", "/new fix the door"),)))
+@pytest.mark.parametrize("name", ["new", "stop", "status", "help"])
+def test_words_behind_a_command_are_not_lost_in_silence(name: str) -> None:
+    (answer,) = ready().pulled(work(commands=(command(1, name, f"/{name} and fix the door"),)))
     assert isinstance(answer, Answer)
-    assert "not sent on" in answer.deliveries[0].text
+    assert "not sent on" in answer.deliveries[-1].text
 
 
 # --- the other commands

@@ -184,7 +184,9 @@ def test_previews_are_stale_when_their_turn_has_ended_and_its_answer_has_arrived
     books.do(Sent(id=answer.id, part=0, message_id=72, last=True))
     assert books.do(StalePreviews(front="telegram")) == (first, second)
     assert books.do(StalePreviews(front="console")) == ()
-    books.twice(PreviewGone(turn="t"))
+    books.twice(PreviewGone(preview=first))
+    assert books.do(StalePreviews(front="telegram")) == (second,)
+    books.do(PreviewGone(preview=second))
     assert books.do(StalePreviews(front="telegram")) == ()
 
 

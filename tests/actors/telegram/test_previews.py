@@ -129,6 +129,21 @@ async def test_every_preview_of_a_resumed_turn_goes(loopback_clock: MockClock) -
         assert here.rows("SELECT * FROM previews") == []
 
 
+async def test_a_preview_that_cannot_be_deleted_now_goes_later_though_another_one_went(
+    loopback_clock: MockClock,
+) -> None:
+    async with house(gateway=False) as here:
+        slug = await here.begin(FORUM)
+        for text in ("before the crash", "after the crash"):
+            await here.show(text, FORUM)
+            await here.fake.wait_for(lambda text=text: text in here.fake.said(GROUP))  # type: ignore[misc]
+            await here.system.restart_child(OUTBOX)
+        here.fake.set_fault("deleteMessage", Fault.DROP_BEFORE)
+        await here.end(slug, "final")
+        await here.until(lambda: here.fake.said(GROUP) == ["final"])
+        assert here.rows("SELECT * FROM previews") == []
+
+
 async def test_previews_that_fail_hurt_nobody(loopback_clock: MockClock) -> None:
     async with house(gateway=False) as here:
         here.fake.set_fault("sendMessageDraft", Fault.FORBIDDEN)
