@@ -215,7 +215,7 @@ class Judge:
         If one that was down fails to start, it is down again; one that was up is retried, as after a crash.
         """
         child = self.children[child_id]
-        child.attempts = max(child.attempts, 1) if child.wanted else 0
+        child.attempts = max(child.attempts, 1) if child.wanted and not child.new else 0
         child.wanted = child.again = True
         if child.where in (Where.WAITING, Where.DOWN):
             self._move(child, Where.DOWN)

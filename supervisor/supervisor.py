@@ -60,6 +60,7 @@ class SupervisorTask:
         self._news = trio.Event()
         self._context: contextvars.Context | None = None
         """Where children are started from, so that they inherit nothing of the one whose end led to it."""
+        self._ways = self._up, self._down  # bound once: ten thousand children need not each hold a pair of their own
         self._working = False
         self._ready = False
         self._cause: BaseException | None = None
@@ -194,7 +195,7 @@ class SupervisorTask:
             self._tasks[cell.spec.id] = task
             self._nursery.start_soon(self._run_child, life, task)
         else:
-            self._nursery.start_soon(live, life, self._system, self._up, self._down)
+            self._nursery.start_soon(live, life, self._system, *self._ways)
 
     async def _run_child(self, life: Life, task: "SupervisorTask") -> None:
         try:
