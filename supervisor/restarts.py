@@ -375,8 +375,6 @@ class Judge:
 
     def _may_rise(self, child: Child) -> bool:
         """Nobody rises before its group is down, nor, where order matters, before those that come before it are up."""
-        if self._grouped and self._stopping:
-            return False
         if self._strategy is Strategy.ONE_FOR_ALL and self._waiting:
             return False
         if not (self._opening or self._grouped):

@@ -14,6 +14,7 @@ KEPT: Final = 8000
 _MAX_LINKS: Final = 8
 _MAX_FRAMES: Final = 64
 _MAX_MEMBERS: Final = 8
+_GROUP_DEPTH: Final = 4
 
 
 def trace_of(error: BaseException) -> str:
@@ -30,7 +31,7 @@ def _lines(error: BaseException, depth: int) -> list[str]:
     lines += [kind_and_text(error), *getattr(error, "__notes__", ())]
     if isinstance(error, BaseExceptionGroup) and depth < _MAX_LINKS:
         for member in error.exceptions[:_MAX_MEMBERS]:
-            lines += ["of which", *_lines(member, depth + 1)]
+            lines += ["of which", *_lines(member, depth + _GROUP_DEPTH)]  # at most 8 times 8 members
     return lines
 
 

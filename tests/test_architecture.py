@@ -68,6 +68,7 @@ MAY_ALSO = {"subagents": {"pi"}, "dispatch": {"pi"}}
 
 BROAD = {
     ("supervisor/incarnation.py", "_contain"),
+    ("supervisor/incarnation.py", "live"),
     ("supervisor/supervisor.py", "_run_child"),
     ("supervisor/control/server.py", "_answer"),
 }

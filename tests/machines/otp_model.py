@@ -78,7 +78,8 @@ class Node:
 
 
 class Tree:
-    """The whole tree, the time, and what has happened: `log` of starts and stops, `story` of the supervisors."""
+    """The whole tree, the time, and what has happened: `log` of starts and stops, each with its
+    time, and `story` of the supervisors."""
 
     def __init__(self, root: Spec, now: float) -> None:
         self.now = now
@@ -100,11 +101,11 @@ class Tree:
     def _start_worker(self, node: Node) -> Act:
         acts, id = node.spec.acts, node.spec.id
         act = acts.pop(0) if len(acts) > 1 else acts[0]
-        self.log.append(f"start {id}")
+        self.log.append(f"{self.now:g} start {id}")
         if act is Act.HANG:
             self.now += START_TIMEOUT
         if act is not Act.OK:
-            self.log.append(f"stopping {id} {'ignored' if act is Act.IGNORE else 'failed'}")
+            self.log.append(f"{self.now:g} stopping {id} {'ignored' if act is Act.IGNORE else 'failed'}")
         return Act.FAIL if act is Act.HANG else act
 
     def _start_supervisor(self, node: Node) -> Act:
@@ -123,7 +124,7 @@ class Tree:
         if not node.up:
             return
         if node.spec.kind is Kind.WORKER:
-            self.log.append(f"stopping {node.spec.id} shutdown")
+            self.log.append(f"{self.now:g} stopping {node.spec.id} shutdown")
         else:
             self._stop_all(node)
         node.up, node.suspended = False, False
@@ -143,7 +144,7 @@ class Tree:
 
     def end(self, node: Node, reason: str) -> None:
         """A worker ends by itself."""
-        self.log.append(f"stopping {node.spec.id} {reason}")
+        self.log.append(f"{self.now:g} stopping {node.spec.id} {reason}")
         node.up = False
         self._ended(node, failed=reason == "failed")
 

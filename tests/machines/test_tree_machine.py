@@ -33,10 +33,18 @@ from tests.machines.otp_model import BACKOFF, START_TIMEOUT, WITHIN, Kind, Node,
 
 SETTLED = 100.0
 """Seconds after which nothing of a step is left: more than the backoffs and hangs that an intensity allows."""
-MOST_DYNAMIC = 3
+MOST_DYNAMIC = 2
 ENOUGH = 100
 """Restarts that the root allows: it never gives up."""
 ACTS = st.lists(st.sampled_from([Act.OK, Act.OK, Act.FAIL, Act.HANG, Act.IGNORE]), max_size=3)
+
+
+class Log(list[str]):
+    """Keeps lines with their time, and not those that say no more than the ones before them."""
+
+    def append(self, line: str) -> None:
+        if not line.startswith("stopped"):
+            super().append(f"{trio.current_time():g} {line}")
 
 
 class Machine:
@@ -45,7 +53,7 @@ class Machine:
     def __init__(self, data: st.DataObject) -> None:
         self.draw = data.draw
         self.made = 0
-        self.log: list[str] = []
+        self.log = Log()
         children = [self.child(2) for _ in range(self.draw(st.integers(1, 3)))]
         self.written = Spec("root", Restart.PERMANENT, Kind.STATIC, children=children, most=ENOUGH)
 
@@ -109,8 +117,9 @@ class Machine:
                     return  # it is stopped in the middle of it all
                 await trio.sleep(SETTLED)
                 rest = {State.RUNNING, State.SUSPENDED, State.STOPPED, State.FAILED}
-                assert {cell.state for cell in self.system._registry.cells.values()} <= rest
-                assert self.system._registry.timers.pending == 0
+                restless = {p: cell.state for p, cell in self.system._registry.cells.items() if cell.state not in rest}
+                assert not restless, self.recorder.story
+                self.nothing_pends()
 
     async def step(self) -> None:
         """One thing to one place; then time for all that follows, and a look whether it is what the model says."""
@@ -230,8 +239,7 @@ class Machine:
 
     def compare(self) -> None:
         """The tree has told the model's story, and stands as the model stands."""
-        told = [line for line in self.log if not line.startswith("stopped")]
-        assert self.canonical(told) == self.canonical(self.model.log)
+        assert self.canonical(self.log) == self.canonical(self.model.log)
         story = [line for line in self.recorder.story if line.startswith(("restart", "gave up"))]
         assert story == self.model.story
         self.log.clear()
@@ -253,8 +261,16 @@ class Machine:
                     "supervisors": sum(child.spec.kind is not Kind.WORKER for child in node.children),
                     "workers": sum(child.spec.kind is Kind.WORKER for child in node.children),
                 }
+        self.nothing_pends()
+
+    def nothing_pends(self) -> None:
+        """No timer, no monitor, no fact and nobody who waits for an answer is left of what has happened."""
         assert self.system._registry.timers.pending == 0
         assert not self.system._registry.watchers
+        tasks = [self.system._task]
+        for task in tasks:
+            tasks += task._tasks.values()
+            assert not any((task._facts, task._timers, task.admin._wait_up, task.admin._wait_down))
 
     @staticmethod
     def state(node: Node) -> State:
@@ -265,7 +281,7 @@ class Machine:
     @staticmethod
     def canonical(log: list[str]) -> list[str]:
         """The children of a dynamic supervisor stop at once, so in any order."""
-        grouped = groupby(log, key=lambda line: line.startswith("stopping d") and line.endswith("shutdown"))
+        grouped = groupby(log, key=lambda line: "stopping d" in line and line.endswith("shutdown"))
         return [line for stops, lines in grouped for line in (sorted(lines) if stops else lines)]
 
 

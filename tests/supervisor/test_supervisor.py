@@ -8,7 +8,6 @@ import trio.testing
 from trio.testing import MockClock
 
 from supervisor import (
-    ActorStopped,
     AdminRefused,
     Backoff,
     ChildSpec,
@@ -17,7 +16,6 @@ from supervisor import (
     IntensityExceeded,
     Restart,
     Shutdown,
-    StartFailed,
     State,
     Strategy,
     Supervisor,
@@ -165,38 +163,6 @@ async def test_a_stop_in_the_middle_of_a_restart_loop(strategy: Strategy, autoju
     assert trio.current_time() == begin
 
 
-async def test_terminating_a_child_in_its_restart_loop(autojump_clock: MockClock) -> None:
-    tree = Supervisor(scripted("a", Script(Act.OK, Act.FAIL, Act.FAIL, Act.OK)), intensity=PATIENT)
-    async with open_test_system(tree) as system:
-        recorder = Recorder(system)
-        await system.ref("/a", Player).tell(Crash())
-        await recorder.wait_for(RestartScheduled, count=2)
-        await system.terminate_child("/a")
-        assert system.snapshot("/a").state is State.STOPPED
-        await trio.sleep(1000)
-        assert system.snapshot("/a").state is State.STOPPED
-        with pytest.raises(StartFailed):
-            await system.restart_child("/a")
-        assert system.snapshot("/a").state is State.FAILED
-        await system.restart_child("/a")
-        assert system.snapshot("/a").state is State.RUNNING
-
-
-async def test_an_old_backoff_does_not_shorten_a_new_one(autojump_clock: MockClock) -> None:
-    slow = Backoff(base=10.0, factor=10.0, cap=1000.0, jitter=0)
-    tree = Supervisor(scripted("a"), intensity=Intensity(10, 1e6), backoff=slow)
-    async with open_test_system(tree) as system:
-        recorder = Recorder(system)
-        await crash(system, "/a", recorder)
-        await recorder.wait_for(ChildStarted, count=1)
-        await crash(system, "/a", recorder)  # restart in 10 s …
-        await system.restart_child("/a")  # … but by hand now
-        await crash(system, "/a", recorder)  # restart in 100 s
-        begin = trio.current_time()
-        await recorder.wait_for(ChildStarted, count=3)
-        assert trio.current_time() == pytest.approx(begin + 100)
-
-
 @pytest.mark.parametrize("strategy", [Strategy.ONE_FOR_ALL, Strategy.REST_FOR_ONE])
 async def test_a_temporary_bystander_goes_for_good(strategy: Strategy, autojump_clock: MockClock) -> None:
     tree = Supervisor(scripted("a"), scripted("b", restart=Restart.TEMPORARY), strategy=strategy)
@@ -220,21 +186,6 @@ async def test_children_that_crash_while_all_stop(autojump_clock: MockClock) -> 
     assert recorder.story[2:] == ["down /c 1 shutdown"]
 
 
-async def test_a_child_that_ends_just_before_it_is_told_to(autojump_clock: MockClock) -> None:
-    async with open_test_system(Supervisor(scripted("a"), intensity=PATIENT)) as system:
-        ref = system.ref("/a", Player)
-        recorder = Recorder(system)
-        for number in range(20):  # the stop finds it before, in and after its end
-            ref.tell_nowait(Crash())
-            for _ in range(number % 5):
-                await trio.lowlevel.checkpoint()
-            await system.restart_child("/a")
-            await trio.sleep(100)  # the stop may come first: then the next incarnation takes the message, and crashes
-            assert system.snapshot("/a").state is State.RUNNING
-            assert system._registry.timers.pending == 0
-        assert not recorder.of(BecameZombie)
-
-
 async def test_dynamic_children_stop_all_at_once(autojump_clock: MockClock) -> None:  # OTP 47
     tree = Supervisor(ChildSpec("pool", DynamicSupervisor(max_children=10)))
     async with open_test_system(tree) as system:
@@ -245,18 +196,6 @@ async def test_dynamic_children_stop_all_at_once(autojump_clock: MockClock) -> N
             await system.start_child("/pool", scripted("one more"))
         begin = trio.current_time()
     assert trio.current_time() == pytest.approx(begin + 4)
-
-
-async def test_restarting_children_count_as_children(autojump_clock: MockClock) -> None:
-    pool = DynamicSupervisor(max_children=1, intensity=PATIENT)
-    async with open_test_system(Supervisor(ChildSpec("pool", pool))) as system:
-        recorder = Recorder(system)
-        await system.start_child("/pool", scripted("a", Script(Act.OK, Act.FAIL)))
-        await system.ref("/pool/a", Player).tell(Crash())
-        await recorder.wait_for(RestartScheduled, count=3)
-        assert system.count_children("/pool") == {"specs": 1, "active": 0, "supervisors": 0, "workers": 1}
-        with pytest.raises(AdminRefused, match="that is its most"):
-            await system.start_child("/pool", scripted("b"))
 
 
 @pytest.mark.parametrize("ending", [Crash(), Leave()])
@@ -284,41 +223,6 @@ async def test_many_dynamic_children_come_and_go() -> None:  # OTP 71
         assert len(system.which_children("/pool")) == 250
 
 
-async def test_administration(autojump_clock: MockClock) -> None:  # OTP 23
-    async with open_test_system(Supervisor(scripted("a"))) as system:
-        await system.start_child("/", spec := scripted("b"))
-        assert system.get_spec("/b") is spec
-        with pytest.raises(AdminRefused, match="'b' already"):
-            await system.start_child("/", scripted("b"))
-        with pytest.raises(AdminRefused, match="not down"):
-            await system.delete_child("/b")
-        await system.terminate_child("/b")
-        await system.terminate_child("/b")
-        with pytest.raises(AdminRefused, match="'b' already"):
-            await system.start_child("/", scripted("b"))
-        with pytest.raises(ActorStopped):
-            await system.ref("/b", Player).tell(Leave())
-        await system.restart_child("/b")
-        assert incarnations(system) == {"/a": 1, "/b": 2}
-        await system.terminate_child("/b")
-        await system.delete_child("/b")
-        assert incarnations(system) == {"/a": 1}
-        assert system.count_children("/") == {"specs": 1, "active": 1, "supervisors": 0, "workers": 1}
-
-
-async def test_a_child_that_cannot_start_is_not_kept(autojump_clock: MockClock) -> None:  # OTP 11, 12
-    tree = Supervisor(scripted("a"), ChildSpec("pool", DynamicSupervisor(max_children=3)))
-    async with open_test_system(tree) as system:
-        for path in ("/", "/pool"):
-            for act, reason in ((Act.FAIL, "cannot start"), (Act.HANG, "did not start within 30 s")):
-                with pytest.raises(StartFailed, match=reason):
-                    await system.start_child(path, scripted("dud", Script(act)))
-        with pytest.raises(StartFailed, match="cannot start"):
-            await system.start_child("/pool", ChildSpec("sup", Supervisor(scripted("x", Script(Act.FAIL)))))
-        assert incarnations(system) == {"/a": 1, "/pool": 1}
-        assert system.which_children("/pool") == ()
-
-
 async def test_a_child_that_ends_at_once_was_up_all_the_same(autojump_clock: MockClock) -> None:
     class Brief(Player):
         async def started(self) -> None:
@@ -330,43 +234,6 @@ async def test_a_child_that_ends_at_once_was_up_all_the_same(autojump_clock: Moc
         await trio.testing.wait_all_tasks_blocked()
         assert recorder.story == ["up /pool/a 1", "down /pool/a 1 normal"]
         assert system.which_children("/pool") == ()
-
-
-async def test_callers_of_a_child_that_is_terminated_while_it_starts(autojump_clock: MockClock) -> None:
-    async with open_test_system(Supervisor(scripted("a"))) as system, trio.open_nursery() as nursery:
-
-        @nursery.start_soon
-        async def start() -> None:
-            with pytest.raises(AdminRefused, match="it was terminated"):
-                await system.start_child("/", scripted("b", Script(Act.HANG)))
-
-        await trio.testing.wait_all_tasks_blocked()
-        await system.terminate_child("/b")
-        assert system.snapshot("/b").state is State.STOPPED
-
-
-async def test_admin_calls_end_with_their_supervisor(autojump_clock: MockClock) -> None:
-    async with trio.open_nursery() as nursery, open_test_system(Supervisor(scripted("a"))) as system:
-
-        async def refused(what: str) -> None:
-            with pytest.raises(AdminRefused, match=what):
-                await system.start_child("/", scripted("late", Script(Act.HANG)))
-
-        async def after() -> None:
-            await system.wait_over()
-            with pytest.raises(AdminRefused, match="the supervisor ended"):
-                await system.start_child("/", scripted("later"))
-
-        nursery.start_soon(refused, "the supervisor ended")
-        nursery.start_soon(after)
-        await trio.testing.wait_all_tasks_blocked()
-
-
-async def test_an_admin_call_that_meets_the_end_is_refused() -> None:
-    async with open_test_system(Supervisor()) as system:
-        system._task.stop()  # and behind it in the same queue:
-        with pytest.raises(AdminRefused, match="the supervisor ended"):
-            await system.start_child("/", scripted("late"))
 
 
 async def test_a_brutal_supervisor_takes_all_down_at_once(autojump_clock: MockClock) -> None:

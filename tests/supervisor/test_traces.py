@@ -61,3 +61,10 @@ def test_a_ring_and_a_great_depth_come_to_an_end() -> None:
     text = trace_of(caught.value)
     assert len(text) <= KEPT
     assert text.endswith("ValueError: deep")
+
+
+def test_groups_within_groups_come_to_an_end() -> None:
+    error: Exception = ValueError("leaf")
+    for _ in range(10):
+        error = ExceptionGroup("group", [error] * 8)
+    assert trace_of(error).count("of which") <= 8 + 64

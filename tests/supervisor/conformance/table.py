@@ -117,7 +117,12 @@ OTP: Final[dict[str, Case]] = {
     "37 permanent_abnormal": Case(_TYPES),
     "38 transient_abnormal": Case(_TYPES),
     "39 temporary_abnormal": Case(_TYPES),
-    "40 multiple_restarts": Case(_strategies("test_40_restarts_far_enough_apart_are_never_too_many")),
+    "40 multiple_restarts": Case(
+        _strategies(
+            "test_40_restarts_far_enough_apart_are_never_too_many",
+            "test_40_restarts_within_the_period_are_too_many",
+        )
+    ),
     "41 one_for_one": Case(_WHO),
     "42 one_for_one_escalation": Case(_CANNOT, differs=_BACKOFF),
     "43 one_for_all": Case(_WHO),

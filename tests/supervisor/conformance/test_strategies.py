@@ -53,6 +53,16 @@ async def test_40_restarts_far_enough_apart_are_never_too_many(autojump_clock: M
         assert system.snapshot().state is State.RUNNING
 
 
+async def test_40_restarts_within_the_period_are_too_many(autojump_clock: MockClock) -> None:
+    below = at_once(scripted("a"), intensity=Intensity(1, within=1.0))
+    async with open_test_system(inside(below)) as system:
+        recorder = Recorder(system)
+        for _ in range(2):
+            await crash(system, "/sup/a")
+            await trio.sleep(0.9)
+        await gives_up(system, recorder)
+
+
 @pytest.mark.parametrize(
     ("strategy", "then"),
     [(ONE, {"a": 1, "b": 2, "c": 1}), (ALL, {"a": 2, "b": 2, "c": 2}), (REST, {"a": 1, "b": 2, "c": 2})],
