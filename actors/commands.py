@@ -47,7 +47,7 @@ def nearest(word: str) -> str | None:
     known = [*ABOUT, *ALIASES]
     # Half a word is a beginning more often than a misspelling; of two that it begins, the likelier stands first.
     begun = [name for name in known if name.startswith(word)]
-    close = begun or difflib.get_close_matches(word, known, n=1, cutoff=0.5)
+    close = begun or difflib.get_close_matches(word, known, n=1, cutoff=0.6)
     return ALIASES.get(close[0], close[0]) if close else None
 
 

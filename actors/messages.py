@@ -180,7 +180,8 @@ Acceptance = Accepted | Refused | Duplicate
 class Accept(Request[Acceptance]):
     """Commit 1. Makes the room of an unknown place; refuses when `capacity` inbounds already wait in it.
 
-    A command takes no place in the queue; `stop` also marks the running turn as stopped, in the same transaction.
+    Commands are counted apart and take no place in the queue. `stop` is never refused, and marks the running turn as
+    stopped in the same transaction.
     """
 
     inbound: Inbound
@@ -404,7 +405,7 @@ class Continue(Message):
 
 
 class Recall(Message):
-    """Say what the session holds since entry `since` (None: from its beginning)."""
+    """Say what the session holds since entry `since` (None: from its beginning; nothing if it has lost that one)."""
 
     turn: str
     incarnation: int

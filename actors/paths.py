@@ -109,7 +109,7 @@ def socket_path(environ: Mapping[str, str], config_file: Path | None = None) -> 
 def private_folder(folder: Path) -> None:
     """Make `folder`, or see that it is ours, and keep everybody else out of it (mode 0700).
 
-    Raises ConfigurationError if it cannot be made or written, or is a file or someone else's.
+    Raises ConfigurationError if it cannot be made or written, is a file or someone else's, or is for all users.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -118,6 +118,8 @@ def private_folder(folder: Path) -> None:
         ours = found.st_uid == os.geteuid() and folder.lstat().st_uid in (os.geteuid(), 0)
         if not stat.S_ISDIR(found.st_mode) or not ours:
             raise ConfigurationError(f"{folder} is not a folder of this user: remove it, or choose another place.")
+        if found.st_mode & stat.S_ISVTX:  # such as /tmp, which root would else close to everybody
+            raise ConfigurationError(f"{folder} is shared with other users: choose a folder for this service alone.")
         if stat.S_IMODE(found.st_mode) & 0o077:
             folder.chmod(0o700)
     except OSError as error:

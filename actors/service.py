@@ -32,6 +32,7 @@ from actors.console.lines import Lines
 from actors.errors import ConfigurationError
 from actors.pi.demo_server import DemoServer
 from actors.pi.demo_wire import MODEL_ID, PROVIDER_ID
+from actors.pi.environment import environment
 from actors.pi.installation import AgentPlan, Installation, locate
 from actors.pi.logins import logins
 from actors.pi.providers import Provider, agent_files, choose, compatible
@@ -91,12 +92,19 @@ def _parser() -> argparse.ArgumentParser:
 
 def _export(options: argparse.Namespace) -> int:
     settings = load(os.environ, options.config)
-    sys.stdout.buffer.write(msgspec.json.format(msgspec.json.encode(export(settings.paths.database, options.room))))
-    sys.stdout.write("\n")
+    text = msgspec.json.format(msgspec.json.encode(export(settings.paths.database, options.room))) + b"\n"
+    try:
+        while text:
+            text = text[os.write(1, text) :]
+    except BrokenPipeError:
+        pass  # whoever reads it has had enough
+    except OSError as error:
+        return _complain(f"the output cannot be written: {error.strerror}.", 1)
     return 0
 
 
 def _run(options: argparse.Namespace) -> int:
+    _open_standard_streams(console=options.console)
     settings = load(os.environ, options.config)
     for secret in (settings.telegram.bot_token, settings.pi.api_key):
         if secret is not None:
@@ -108,13 +116,26 @@ def _run(options: argparse.Namespace) -> int:
         )
     installation = locate()
     make_folders(settings)
-    lock = _lock(settings.paths.state_dir)
-    log.setup(settings.log_level, _log_stream(settings, console=options.console))
+    try:
+        lock = _lock(settings.paths.state_dir)
+        log.setup(settings.log_level, _log_stream(settings, console=options.console))
+        demo, provider = _provider(settings)
+    except OSError as error:
+        what = error.filename or "The port of the embedded demo model"
+        raise ConfigurationError(f"{what} cannot be used: {error.strerror}.") from None
     for warning in (*settings.warnings, *_unused(settings)):
         _log.warning("%s", warning)
-    demo, provider = _provider(settings)
     try:
         parts = _parts(settings, installation, demo, provider, console=options.console)
+        _log.info(
+            "dispatchd %s: pi %s with %s/%s%s, state in %s",
+            version("dispatchd"),
+            installation.version,
+            provider.id,
+            provider.model,
+            "" if demo is None else " (the embedded demo, because no provider is configured)",
+            settings.paths.state_dir,
+        )
         return trio.run(_serve, parts)
     finally:
         if demo is not None:
@@ -122,8 +143,21 @@ def _run(options: argparse.Namespace) -> int:
         lock.close()
 
 
+def _open_standard_streams(*, console: bool) -> None:
+    """See that 0, 1 and 2 are somebody's: the next file that is opened would else become our input or output."""
+    for fd in range(3):
+        try:
+            os.fstat(fd)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # which takes the lowest free number: this one
+            if fd == 1 and console:
+                raise ConfigurationError(
+                    "The standard output is closed, and the console has nowhere to answer."
+                ) from None
+
+
 def _unused(settings: Settings) -> list[str]:
-    """What is configured and has no effect yet: nobody shall wonder why."""
+    """What is configured and has no effect, yet or at all: nobody shall wonder why."""
     plain = Settings(paths=settings.paths)
     tables = [f"[{name}]" for name in UNUSED_TABLES if getattr(settings, name) != getattr(plain, name)]
     rooms = [
@@ -131,7 +165,10 @@ def _unused(settings: Settings) -> list[str]:
         for name in UNUSED_OF_ROOMS
         if getattr(settings.rooms, name) != getattr(plain.rooms, name)
     ]
-    return [f"{what} has no effect in this version." for what in (*tables, *rooms)]
+    found = [f"{what} has no effect in this version." for what in (*tables, *rooms)]
+    if settings.telegram.bot_token is not None and not settings.telegram.allowed_user_ids:
+        found.append("Nobody may speak to the bot: set allowed_user_ids under [telegram], or TELEGRAM_ALLOWED_USERS.")
+    return found
 
 
 def _provider(settings: Settings) -> tuple[DemoServer | None, Provider]:
@@ -164,7 +201,7 @@ def _parts(
         agent_dir=paths.agent_dir,
         cache_dir=paths.state_dir / "cache",
         trust_projects=settings.pi.trust_projects,
-        environ=dict(os.environ),
+        environ=environment(os.environ, extra={}),
     )
     banner = screen.banner(
         version=version("dispatchd"),
@@ -200,10 +237,15 @@ async def _serve(parts: Parts) -> int:
                     _set_last_deadline()  # it gave up: a task that shields itself must not keep the process either
                 nursery.cancel_scope.cancel()
         except* (StartFailed, IntensityExceeded) as group:
-            failure = group.exceptions[0]
+            failure = _innermost(group)
     if failure is None:
         return 0
     return _complain(redact(str(failure)), 2 if isinstance(failure, StartFailed) else 1)
+
+
+def _innermost(error: Exception) -> Exception:
+    """What went wrong: each nursery on the way out has wrapped it once more."""
+    return _innermost(error.exceptions[0]) if isinstance(error, ExceptionGroup) else error
 
 
 async def _until_finished(finished: trio.Event) -> None:

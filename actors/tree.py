@@ -45,6 +45,8 @@ SENDER = "/service/outbox/telegram/sender"
 TERMINAL = "/service/outbox/console/terminal"
 ROUTER = "/service/rooms/router"
 POOL = "/service/rooms/pool"
+CONSOLE_QUEUE = 1000
+"""Lines that may wait in the console: people paste, and nobody else is crowded out by it."""
 AGENT_GRACE = 8.0
 """Seconds that an agent gets to end its process: more than the ladder of EOF, SIGTERM and SIGKILL takes."""
 ROOM_INTENSITY = Intensity(5, within=8 * START_DEADLINE)
@@ -114,7 +116,7 @@ def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
             parts.console.lines,
             parts.finished,
             name=parts.console.name,
-            capacity=settings.rooms.queue,
+            capacity=CONSOLE_QUEUE,
             banner=parts.console.banner,
         )
         outboxes.append(_risky("console", ChildSpec("terminal", terminal, asks=(STORE,))))

@@ -86,7 +86,8 @@ class Agent(Actor[AgentMessage]):
     async def _serve(self, room: Room) -> None:
         session_dir = self._plan.session_dir(room)
         await _make(Path(room.workspace), "mend that, or set workspace under [rooms] to another place")
-        await _make(session_dir, "the service must be able to write in its state folder")
+        for folder in (session_dir, self._plan.tmp_dir):
+            await _make(folder, "the service must be able to write in its state folder")
         async with trio.open_nursery() as nursery:
             proc = await launch(self._plan.spec(room), nursery, grace=STOP_GRACE)
             try:

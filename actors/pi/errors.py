@@ -45,8 +45,9 @@ class AgentEnded(PiError):
     """The process ended by itself. `how`: its exit code or signal; `stderr`: the end of what it said, redacted."""
 
     def __init__(self, how: str, stderr: str) -> None:
-        last = stderr.strip().splitlines()[-1:] or [""]
-        super().__init__(f"pi ended, {how}" + (f": {last[0].strip()}" if last[0] else ""))
+        # What killed it says nothing on its stderr: the last line there is of something else, long ago.
+        last = "" if how.startswith("killed") else (stderr.strip().splitlines() or [""])[-1].strip()
+        super().__init__(f"pi ended, {how}" + (f": {last}" if last else ""))
         self.how = how
         self.stderr = stderr
 

@@ -60,7 +60,7 @@ def conf_folder() -> Path:
 
 
 class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is the same for every room's agent. `environ`: the service's own environment, not yet filtered."""
+    """All that is the same for every room's agent. `environ`: what agents may see of the service's environment."""
 
     installation: Installation
     provider: Provider
@@ -70,6 +70,11 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
     trust_projects: bool
     environ: Mapping[str, str]
 
+    @property
+    def tmp_dir(self) -> Path:
+        """Where agents put what is temporary, so that it goes with the state folder."""
+        return self.cache_dir / "tmp"
+
     def session_dir(self, room: Room) -> Path:
         """The folder that holds the room's sessions and nothing of any other room."""
         return self.sessions_dir / room.slug
@@ -78,6 +83,7 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
         """How to start the room's pi."""
         installation = self.installation
         extra = pi_environment(self.agent_dir) | {
+            "TMPDIR": str(self.tmp_dir),
             "NODE_COMPILE_CACHE": str(self.cache_dir),  # which is else in the temporary folder
             "JITI_FS_CACHE": "false",  # so is this: compiled extensions, at a place where any user may put some first
         }

@@ -92,7 +92,7 @@ class Live:
         self._begin(turn, f"/host-resume {note}")
 
     def recall(self, turn: str, since: str | None) -> None:
-        """Say what the session holds since an entry; all of it if that entry is not in it."""
+        """Say what the session holds since an entry; nothing if that entry is not in it."""
         self._nursery.start_soon(self._recall, turn, since)
 
     def abort(self, turn: str) -> None:
@@ -232,11 +232,13 @@ class Live:
                 raise Misconfigured(wrong)
 
     async def _entries(self, since: str | None) -> tuple[protocol.Entry, ...]:
-        """The session's entries after `since`, all if it is not there; notes where the session stands."""
+        """The session's entries after `since`, none if it is not there; notes where the session stands."""
         answer = await self._link.call(commands.GetEntries(since=since))
         if since is not None and answer.error.startswith("Entry not found"):
-            since = None
-            answer = await self._link.call(commands.GetEntries())
+            # pi only appends, and does not wait for the disk: when the power fails the end of its file may be lost,
+            # and with this entry all that came after it. What is left is of earlier turns.
+            await self._entries(None)
+            return ()
         if not isinstance(answer.data, protocol.Entries):
             return await self._last_message(since)
         found = answer.data

@@ -13,7 +13,7 @@ from signal import SIGKILL, SIGTERM, Signals
 import msgspec
 import trio
 
-from actors.pi import claim
+from actors.pi import claim, containment
 from actors.pi.errors import LaunchFailed, ProcessGone, ProcessStuck
 from actors.settings import Secret
 
@@ -67,11 +67,12 @@ async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0)
     if spec.claim is not None:
         await _wait_for_claim(spec.claim)
     secrets = {name: secret.reveal() for name, secret in spec.secrets.items()}
+    mark = containment.new_mark()
     try:
         process = await trio.lowlevel.open_process(
             spec.argv,
             cwd=spec.cwd,
-            env=spec.env | secrets,
+            env=spec.env | secrets | {containment.MARK: mark},
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
@@ -80,7 +81,7 @@ async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0)
     except OSError as error:
         # A working directory that may not be entered is named by the error, too.
         raise LaunchFailed(str(error.filename or spec.argv[0]), f"{error.strerror or error}") from error
-    proc = Proc(process, grace)
+    proc = Proc(process, grace, mark)
     nursery.start_soon(proc._attend)
     if spec.claim is not None:
         try:
@@ -108,8 +109,9 @@ class Proc:
     started it stops it: `stop` is also what frees the pipes of a process that has ended by itself.
     """
 
-    def __init__(self, process: trio.Process, grace: float) -> None:
+    def __init__(self, process: trio.Process, grace: float, mark: str) -> None:
         self.pid = process.pid
+        self._mark = mark
         self._process = process
         self._stdin, self._stdout, self._stderr = (
             _pipe(end) for end in (process.stdin, process.stdout, process.stderr)
@@ -184,6 +186,8 @@ class Proc:
             finally:
                 with trio.CancelScope(shield=True):
                     await self._end(self._grace)
+                    # Its tools run in sessions of their own; if it could not end them, nobody else will.
+                    await trio.to_thread.run_sync(containment.kill_marked, self._mark)
                 self._finish()
 
     def _finish(self) -> None:

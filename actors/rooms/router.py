@@ -266,15 +266,20 @@ class Router(Actor[Hears]):
             await self._tell_self(WakeRoom(room=work.room))
 
     async def _report(self, slug: str, reason: str) -> None:
-        if reason == "noproc":
-            reason = "it ended right after its start"
         text = (
-            f"The agent of this room could not be kept running and was given up: {reason}\n\n"
+            f"The agent of this room could not be kept running and was given up: {self._cause(slug, reason)}\n\n"
             "The conversation is kept. Your next message tries again."
         )
         await insist(self._store, FailRoom(slug=slug, key=f"{slug}:{time.time_ns()}", text=text))
         room = await insist(self._store, GetRoom(slug=slug))
         await self._tell(self._outbox_of(room.place), Wake())
+
+    def _cause(self, slug: str, reason: str) -> str:
+        """What went wrong in the room itself, in words for people: the supervisor's own reason is about paths."""
+        below = self._path(slug) + "/"
+        failures = reversed(self.context.system.telemetry.failures)
+        cause = next((failure.reason for failure in failures if failure.path.startswith(below)), "")
+        return cause or ("it ended right after its start" if reason == "noproc" else reason)
 
     async def _tell_self(self, message: Hears) -> None:
         await self._tell(self.context.ref, message)

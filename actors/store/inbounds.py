@@ -41,9 +41,10 @@ def accept(db: apsw.Connection, setting: Setting, request: Accept) -> Acceptance
     home = room_at(db, inbound.place) or make_room(db, setting, inbound.place, inbound.title)
     db.execute("UPDATE rooms SET failed_at = NULL WHERE slug = ?", (home.slug,))  # even a refused message tries again
     waiting: int = db.execute(
-        "SELECT count(*) FROM inbound WHERE state = 'queued' AND room = ? AND command IS NULL", (home.slug,)
+        "SELECT count(*) FROM inbound WHERE state = 'queued' AND room = ? AND (command IS NOT NULL) = ?",
+        (home.slug, inbound.command is not None),
     ).get
-    if inbound.command is None and waiting >= request.capacity:
+    if waiting >= request.capacity and inbound.command != "stop":
         _insert(db, setting.now, home, inbound, "refused")
         text = refusal(request.capacity)
         new = NewDelivery(kind=DeliveryKind.REPORT, text=text, reply_to=inbound.message_id)

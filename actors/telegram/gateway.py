@@ -32,7 +32,7 @@ FIRST_PAUSE: Final = 0.5
 LONGEST_PAUSE: Final = 30.0
 
 UNSUPPORTED: Final = "I understand text so far. Please write it as a message."
-UNSUPPORTED_EVERY: Final = 60.0
+UNSUPPORTED_EVERY: Final = 2.0
 """Seconds between two such answers in one place: ten photos at once get one."""
 UNSUPPORTED_WITHIN: Final = 5.0
 REMEMBERED: Final = 256
@@ -90,6 +90,8 @@ class Gateway(Actor[Never]):
             while True:
                 updates = await self._persist(bot, partial(self._poll, bot, offset))
                 self._ready.set()
+                if not self._listening:
+                    _log.info("listening to Telegram as @%s", me.username)
                 self._listening = True
                 self._doing = f"listening as @{me.username}"
                 for update in updates:

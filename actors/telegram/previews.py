@@ -55,7 +55,6 @@ class _Turn:
         self.born = now - age
         self.running = True
         self.over = False  # its final is on the way: nothing more is shown
-        self.answered = False
         self.news = trio.Event()
         self.idle = trio.Event()
         self.message: int | None = None
@@ -127,7 +126,6 @@ class Previews:
         """The turn's final has arrived in a group: its preview goes."""
         turn = self._turns.get(turn_id)
         if turn is not None:
-            turn.answered = True
             await turn.idle.wait()
         for stale in await insist(self._store, StalePreviews(front=FRONT)):
             if stale.turn == turn_id:

@@ -141,6 +141,14 @@ def test_a_private_folder_that_cannot_be_written_is_refused(tmp_path: Path, monk
         private_folder(tmp_path)
 
 
+def test_a_folder_that_all_users_share_is_refused_and_left_as_it_is(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    (tmp_path / "shared").chmod(0o1777)
+    with pytest.raises(ConfigurationError, match="shared with other users"):
+        private_folder(tmp_path / "shared")
+    assert (tmp_path / "shared").stat().st_mode & 0o7777 == 0o1777
+
+
 def test_a_private_folder_of_another_user_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "open").mkdir(mode=0o755)
     uid = os.getuid()

@@ -116,11 +116,41 @@ async def test_a_wrong_setting_is_one_sentence_and_exit_code_2(
         assert all(word in sentence for word in words)
 
 
+async def test_what_is_wrong_with_the_state_folder_is_one_sentence_and_exit_code_2(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        house.state.mkdir()
+        for name in ("lock", "dispatchd.log", "state.db"):  # in the order in which they are made
+            place = house.state / name
+            place.mkdir()
+            done = await piped(house.environ, "hello\n")
+            assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr.decode()
+            assert str(place) in done.stderr.decode()
+            place.rmdir()
+        (house.state / "state.db").write_bytes(b"no database, and longer than the header of one" * 100)
+        done = await piped(house.environ, "hello\n")
+        assert (done.returncode, len(done.stderr.splitlines())) == (2, 1), done.stderr.decode()
+        assert "move it away" in done.stderr.decode()
+
+
 async def test_nobody_to_talk_to_is_said(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         done = await trio.run_process([str(DISPATCHD), "run"], env=house.environ, capture_stderr=True, check=False)
         assert done.returncode == 2
         assert b"--console" in done.stderr
+
+
+async def test_closed_streams_are_an_end_of_input_and_a_sentence(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        command = f"exec {DISPATCHD} run --console"
+        deaf = await trio.run_process(
+            ["sh", "-c", f"{command} <&-"], env=house.environ, capture_stderr=True, check=False
+        )
+        assert deaf.returncode == 0
+        mute = await trio.run_process(
+            ["sh", "-c", f"{command} >&-"], env=house.environ, capture_stderr=True, check=False
+        )
+        assert mute.returncode == 2
+        assert b"standard output is closed" in mute.stderr
 
 
 async def test_two_services_do_not_share_a_state_folder(tmp_path: Path) -> None:

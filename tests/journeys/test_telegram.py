@@ -143,3 +143,16 @@ def slug_of(house: House, person: int) -> str:
         if any("hello" in file.read_text() for file in folder.glob("*.jsonl")):
             return folder.name
     raise AssertionError(f"{person} has no session")
+
+
+async def test_what_a_killed_pi_was_running_ends_with_it(tmp_path: Path) -> None:
+    async with FakeTelegram.serve() as fake, open_house(tmp_path, fake, people=(ANN.id,)) as house:
+        await house.start()
+        fake.say(ANN.id, "run: echo $$ > pid; exec sleep 3000")
+        note = house.state / "workspaces/ann/pid"
+        tool = int(await house.until(lambda: note.exists() and note.read_text().strip()))
+        [pi] = house.agents().values()
+        os.kill(pi, signal.SIGKILL)
+        await house.until(lambda: not alive(tool))
+        await fake.wait_for(lambda: finals(fake, ANN.id, "interrupted"), PATIENCE)  # and it is not run a second time
+        assert await house.stop() == 0

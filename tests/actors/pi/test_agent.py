@@ -100,7 +100,9 @@ async def test_a_new_turn_does_not_begin_with_the_picture_of_the_last(
     assert not any(isinstance(event, TextGrew) and event.turn == "t2" for event in bench.heard)
 
 
-async def test_a_recall_gives_the_entries_of_one_turn_or_all(tmp_path: Path) -> None:
+async def test_a_recall_gives_the_entries_of_one_turn_or_all_and_none_of_earlier_ones_for_a_lost_end(
+    tmp_path: Path,
+) -> None:
     async with open_bench(tmp_path, scripted(tmp_path, {"replies": [HELLO, {"deltas": ["again"]}]})) as bench:
         await bench.ready()
         await bench.agent.tell(Prompt(turn="t1", incarnation=1, text="one"))
@@ -114,7 +116,7 @@ async def test_a_recall_gives_the_entries_of_one_turn_or_all(tmp_path: Path) -> 
     said = [[(entry.role, entry.text) for entry in recalled.entries if entry.role != "system"] for recalled in found]
     last = [("user", "two"), ("assistant", "again")]
     every = [("user", "one"), ("assistant", "Hello"), *last]
-    assert said == [last, [], every, every]
+    assert said == [last, [], [], every]
     assert {recalled.leaf for recalled in found} == {settled.leaf}
     assert found[0].entries[-1].stop_reason == "stop"
 

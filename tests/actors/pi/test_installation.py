@@ -109,6 +109,7 @@ def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than
         "PI_SKIP_VERSION_CHECK": "1",
         "PI_TELEMETRY": "0",
         "NODE_COMPILE_CACHE": str(tmp_path / "cache"),
+        "TMPDIR": str(tmp_path / "cache/tmp"),
         "JITI_FS_CACHE": "false",
     }
     assert spec.secrets == {"ZAI_API_KEY": Secret("hunter22")}

@@ -114,28 +114,34 @@ async def test_a_question_of_an_extension_is_dismissed_and_told(tmp_path: Path) 
         await bench.until(TurnSettled)  # this pi settles when it is answered
 
 
-HANG = "import time; time.sleep(600)"
+HANG = 'say(type="odd"); import time; time.sleep(600)'
+
+
+async def heard_odd(caplog: pytest.LogCaptureFixture) -> None:
+    """Wait until the last word of a pi that hangs is in the log, and so all before it is heard."""
+    with trio.fail_after(30):
+        while "odd" not in caplog.text:  # noqa: ASYNC110  # a log has no event
+            await trio.sleep(0.01)
 
 
 async def test_a_pi_that_hangs_when_its_run_is_over_is_ended_by_an_abort(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(live, "ABORT_DEADLINE", 0.2)
-    settle = f'say(**ok); say(type="agent_start"); say(type="agent_settled"); say(type="odd"); {HANG}'
+    settle = f'say(**ok); say(type="agent_start"); say(type="agent_settled"); {HANG}'
     async with odd(tmp_path, prompt=settle) as bench:
-        with trio.fail_after(30):
-            while "odd" not in caplog.text:  # noqa: ASYNC110  # pi's end of the run is heard then; a log has no event
-                await trio.sleep(0.01)
+        await heard_odd(caplog)
         await bench.agent.tell(Abort(turn="t1", incarnation=1))
         exited = await bench.recorder.wait_for(ChildExited, "/agent")
         assert exited.reason == "pi did not end its run within 0.2 s"
 
 
 async def test_a_pi_that_hangs_when_it_is_asked_for_its_session_is_ended(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setattr(live, "RECALL_DEADLINE", 0.2)
     async with odd(tmp_path, prompt=HANG) as bench:
+        await heard_odd(caplog)
         await bench.agent.tell(Recall(turn="t1", incarnation=1, since=None))
         exited = await bench.recorder.wait_for(ChildExited, "/agent")
         assert exited.reason == "pi did not say what its session holds within 0.2 s"

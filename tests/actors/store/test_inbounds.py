@@ -76,7 +76,15 @@ def test_a_running_turn_and_commands_leave_the_queue_its_places(books: Books) ->
     books.say(command="status")
     assert isinstance(books.do(Accept(inbound=books.inbound(), capacity=1)), Accepted)
     assert isinstance(books.do(Accept(inbound=books.inbound(), capacity=1)), Refused)
-    assert isinstance(books.do(Accept(inbound=books.inbound(command="status"), capacity=1)), Accepted)
+
+
+def test_commands_have_a_bound_of_their_own_and_stop_has_none(books: Books) -> None:
+    books.say()
+    books.say(command="status")
+    assert isinstance(books.do(Accept(inbound=books.inbound(command="status"), capacity=2)), Accepted)
+    assert isinstance(books.do(Accept(inbound=books.inbound(command="status"), capacity=2)), Refused)
+    assert isinstance(books.do(Accept(inbound=books.inbound(command="stop"), capacity=2)), Accepted)
+    assert isinstance(books.do(Accept(inbound=books.inbound(), capacity=2)), Accepted)
 
 
 def test_stop_marks_the_open_turn_of_its_room_only(books: Books) -> None:

@@ -73,12 +73,13 @@ class Life(RuleBasedStateMachine):
         self.accepts.append(request)
         reply = self.books.do(request)
         self.failed = False
-        if command is None and len(self.queue) == CAPACITY:
+        waiting = self.queue if command is None else self.commands
+        if command != "stop" and len(waiting) >= CAPACITY:
             assert isinstance(reply, Refused)
             self.undelivered.append("refused")
         else:
             assert isinstance(reply, Accepted)
-            (self.queue if command is None else self.commands).append(reply.inbound)
+            waiting.append(reply.inbound)
             if command is None:
                 assert reply.ahead == len(self.queue) - 1 + len(self.taken)
             if command == "stop" and self.turn is not None:
