@@ -27,6 +27,8 @@ def kind_and_text(error: BaseException) -> str:
 
     The standard library's way is safe and slow; most errors hold a plain text and need no such care.
     """
+    if isinstance(error, BaseExceptionGroup):  # the library's way would go through all that is in it
+        return f"{type(error).__name__}: {error.message} ({len(error.exceptions)} sub-exceptions)"
     plain = type(error).__str__ is BaseException.__str__ and all(type(arg) in _PLAIN for arg in error.args)
     if not plain:
         return traceback.format_exception_only(type(error), error)[0].rstrip()
