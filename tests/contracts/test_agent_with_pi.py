@@ -131,8 +131,10 @@ async def test_turns_stream_end_and_can_be_recalled_one_by_one(rig: Rig) -> None
         entries, leaf = await recall(bench, first.leaf)
         assert entries == [("user", "once more", ""), ("assistant", "again", "stop")]
         assert leaf == second.leaf != first.leaf
-        entries, _ = await recall(bench, "nowhere")
-        assert [text for role, text, _ in entries] == ["hi", "Hello", "once more", "again"]
+        entries, leaf = await recall(bench, None)
+        assert [text for _, text, _ in entries] == ["hi", "Hello", "once more", "again"]
+        # A session that has lost the entry has lost all that came after it: what is left is of earlier turns.
+        assert await recall(bench, "nowhere") == ([], leaf)
 
 
 async def test_a_slow_answer_is_shown_as_it_grows(rig: Rig, nursery: trio.Nursery) -> None:
