@@ -14,10 +14,10 @@ import trio
 
 from supervisor.actor import Actor, Context, current_path
 from supervisor.calls import Call
-from supervisor.errors import Ignore, NoReply, StartTimeout, one_line
+from supervisor.errors import Ignore, InvalidSpec, NoReply, StartTimeout, one_line
 from supervisor.events import End
 from supervisor.mailbox import Box
-from supervisor.messages import Down, Reply
+from supervisor.messages import Down, Reply, short_repr
 from supervisor.orders import ORDERS, HelperOrder, ResumeOrder, StopOrder, SuspendOrder
 from supervisor.refs import handling
 from supervisor.registry import Life
@@ -50,6 +50,8 @@ async def live(life: Life, system: "System", up: Risen, down: Fallen) -> None:
     try:
         with life.scope:
             actor: Actor[Any] = life.cell.spec.factory()  # type: ignore[operator]  # supervisors are run elsewhere
+            if not isinstance(actor, Actor):
+                raise InvalidSpec(f"the factory of {life.cell.path} made {short_repr(actor)}, which is no actor")
             actor.context = context
             life.actor = actor
             if type(actor).started is not Actor.started:  # a deadline has its price: only where something can be late

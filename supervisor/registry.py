@@ -306,6 +306,7 @@ class Cell:
             incarnation=self.incarnation,
             restarts=self.restarts,
             mailbox=None if self.box is None else Fill(len(self.box), self.box.spec.bound),
+            received=0 if self.box is None else self.box.received,
             pid=said.pid,
             doing=said.doing,
             error=self.error,

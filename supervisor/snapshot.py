@@ -46,7 +46,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One place and what is below it.
 
     `kind`: the actor's class, or the strategy of a supervisor. `since`: Unix seconds of the last change of state.
-    `restarts`: since the place was made. `error`: the last failure in one line.
+    `restarts`, and `received` messages: since the place was made. `error`: the last failure in one line.
     """
 
     path: str
@@ -56,6 +56,7 @@ class Node(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     incarnation: int
     restarts: int
     mailbox: Fill | None = None
+    received: int = 0
     pid: int | None = None
     doing: str | None = None
     error: str | None = None

@@ -131,6 +131,8 @@ class Act(Enum):
     FAIL = "fail"
     HANG = "hang"
     IGNORE = "ignore"
+    GARBAGE = "garbage"
+    """Its factory makes something that is no actor."""
 
 
 class Scripted(Exception):
@@ -174,6 +176,11 @@ class Script:
         self.letting_go = letting_go
         self._acts = list(acts) or [Act.OK]
 
+    @property
+    def upcoming(self) -> Act:
+        """The act of the next start, which is still to come."""
+        return self._acts[0]
+
     def next(self) -> Act:
         """The act of the next start."""
         return self._acts.pop(0) if len(self._acts) > 1 else self._acts[0]
@@ -183,6 +190,13 @@ class Player(Actor[Crash | Leave | Stick | WhoAreYou]):
     """A child that follows its script, and then does what it is told."""
 
     mailbox = Mailbox(16, Overflow.WAIT)
+
+    def __new__(cls, script: Script) -> Any:
+        """An actor, or what the script says instead."""
+        if script.upcoming is Act.GARBAGE:
+            script.next()
+            return "garbage"
+        return super().__new__(cls)
 
     def __init__(self, script: Script) -> None:
         self._script = script
@@ -197,7 +211,7 @@ class Player(Actor[Crash | Leave | Stick | WhoAreYou]):
                 await trio.sleep_forever()
             case Act.IGNORE:
                 raise Ignore
-            case Act.OK:
+            case Act.OK | Act.GARBAGE:
                 await trio.lowlevel.checkpoint()
 
     async def receive(self, message: Crash | Leave | Stick | WhoAreYou) -> Reply | None:

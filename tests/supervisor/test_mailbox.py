@@ -216,3 +216,14 @@ async def test_random_cancels_lose_nothing(seed: int, autojump_clock: MockClock)
         nursery.start_soon(send)
         nursery.start_soon(receive)
     assert received == sent == list(range(1000))
+
+
+async def test_it_counts_what_was_received() -> None:
+    box, _ = box_of(200)
+    for n in range(150):
+        box.put(n)
+    box.put_urgent("urgent")
+    box.order("order")
+    for _ in range(152):
+        await box.take()
+    assert box.received == 151  # the order is none

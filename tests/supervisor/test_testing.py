@@ -80,3 +80,15 @@ async def test_waiting_for_what_never_happens_fails(autojump_clock: MockClock) -
     async with open_test_system(Supervisor(scripted("a"))) as system:
         with pytest.raises(trio.TooSlowError):
             await Recorder(system).wait_for(ChildStarted, "/nobody")
+
+
+async def test_garbage_is_no_actor_and_its_supervisor_says_so(autojump_clock: MockClock) -> None:
+    with pytest.raises(StartFailed, match="made 'garbage', which is no actor"):
+        async with open_test_system(Supervisor(scripted("a", Script(Act.GARBAGE)))):
+            pass
+    script = Script(Act.OK, Act.GARBAGE, Act.OK)
+    async with open_test_system(Supervisor(scripted("a", script))) as system:
+        recorder = Recorder(system)
+        await system.ref("/a", Player).tell(Crash())
+        await recorder.wait_for(ChildStarted, "/a")
+        assert await system.ref("/a", Player).ask(WhoAreYou(), timeout=1) == 3
