@@ -58,8 +58,8 @@ lock: $(ENV)  ## bring the lock files in line with pyproject.toml and conf/pi; n
 	@$(PYTHON) -m venv --clear $(CACHE)/uv && $(CACHE)/uv/bin/python -m pip --no-cache-dir -qq install uv
 	@$(CACHE)/uv/bin/uv --no-cache pip compile pyproject.toml --group dev --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file conf/requirements.txt $(ARGS)
-	@$(CACHE)/uv/bin/uv --no-cache pip compile conf/bench/requirements.in --universal --python-version 3.11 \
-		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file conf/bench/requirements.txt $(ARGS)
+	@$(CACHE)/uv/bin/uv --no-cache pip compile tests/bench/requirements.in --universal --python-version 3.11 \
+		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file tests/bench/requirements.txt $(ARGS)
 	@$(npm) --prefix conf/pi install --package-lock-only --omit-lockfile-registry-resolved >&2
 	@rm -rf $(CACHE)/uv $(CACHE)/npm
 
@@ -79,7 +79,7 @@ $(ENV): conf/requirements.txt
 	@touch $@
 
 # Apart from everything else: the peers pin an old trio. Nothing but the benchmark uses it.
-$(BENCH): conf/bench/requirements.txt $(ENV)
+$(BENCH): tests/bench/requirements.txt $(ENV)
 	@$(call say,installing the peers of the benchmark)
 	@$(PYTHON) -m venv --clear $(VENV)/bench
 	@$(VENV)/bench/bin/python -m pip --disable-pip-version-check --no-cache-dir -qq install --require-hashes --no-deps -r $< || \
