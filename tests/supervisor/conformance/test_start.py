@@ -121,7 +121,7 @@ async def test_11_12_a_child_added_later_that_cannot_start_is_not_kept(path: str
         with pytest.raises(StartFailed) as caught:
             await system.start_child(path, scripted("a", Script(Act.FAIL), restart=restart))
         assert isinstance(caught.value.reason, Scripted)
-        with pytest.raises(StartFailed, match="attribute"):
+        with pytest.raises(StartFailed, match="which is no actor"):
             await system.start_child(path, ChildSpec("a", junk, restart=restart))
         assert counts(system, path) == before
 
