@@ -76,7 +76,10 @@ async def test_a_killed_pi_is_restarted_with_its_session_and_nobody_else_notices
         after = house.agents()
         assert after[mine] != victim
         assert after[other] == bystander
-        assert [file.name for file in house.session_files(mine)] == sessions  # the same session went on
+        [session] = house.session_files(mine)
+        assert [session.name] == sessions  # the same session went on,
+        prompts = [line for line in session.read_text().splitlines() if '"role":"user"' in line and "slow: 150" in line]
+        assert len(prompts) == 1  # with the message in it once
         assert fake.said(ANN.id).count(numbers(150)) == 1
         assert fake.said(78) == [numbers(100)]
         agent = house.node(f"/service/rooms/pool/{mine}/agent")
