@@ -41,7 +41,7 @@ class Context:
         self.system = system
         self._life = life
         self._helpers: trio.Nursery | None = None
-        self._wants: list[Callable[[], Awaitable[object]]] = []
+        self._wants: tuple[Callable[[], Awaitable[object]], ...] = ()
 
     @property
     def path(self) -> str:
@@ -61,7 +61,7 @@ class Context:
         """
         helper = partial(_help, function, *args)
         if self._helpers is None:
-            self._wants.append(helper)
+            self._wants = (*self._wants, helper)
             self._life.cell.box_order(HelperOrder())
         else:
             self._helpers.start_soon(helper)

@@ -7,13 +7,47 @@ to the judge. Every caller hears once: None, or why it did not work.
 from collections.abc import Callable
 from typing import Any
 
-from supervisor.errors import AdminRefused, InvalidSpec
+import trio
+
+from supervisor.errors import ActorStopped, AdminRefused, InvalidSpec
 from supervisor.registry import Cell
 from supervisor.restarts import Command, Judge, Where
 from supervisor.spec import ChildSpec, DynamicSupervisor, Supervisor
 
 Waiter = Callable[[BaseException | None], None]
 """Hears of the end of an admin call, once: None, or why it failed."""
+
+
+class Answer:
+    """The waiter of a task that waits for the end."""
+
+    __slots__ = ("_error", "_given", "_task")
+
+    def __init__(self) -> None:
+        self._given = False
+        self._error: BaseException | None = None
+        self._task: trio.lowlevel.Task | None = None
+
+    def __call__(self, error: BaseException | None) -> None:
+        """The end has come."""
+        self._given, self._error = True, error
+        task, self._task = self._task, None
+        if task is not None:
+            trio.lowlevel.reschedule(task)
+
+    async def wait(self) -> None:
+        """Return when it has come; raises the error, if it was one."""
+        if self._given:
+            await trio.lowlevel.checkpoint()
+        else:
+            self._task = trio.lowlevel.current_task()
+            await trio.lowlevel.wait_task_rescheduled(self._abort)
+        if self._error is not None:
+            raise self._error
+
+    def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
+        self._task = None
+        return trio.lowlevel.Abort.SUCCEEDED
 
 
 class Admin:
@@ -93,6 +127,12 @@ class Admin:
         """The child is down."""
         for waiter in self._wait_down.pop(child_id, ()):
             waiter(None)
+
+    def answer_settled(self, child_id: str, path: str) -> None:
+        """The child is down and will not be up by itself."""
+        if child_id in self._wait_up:
+            self.answer_up(child_id, ActorStopped(path))
+        self.answer_down(child_id)
 
     def refuse_all(self, text: str) -> None:
         """Nothing more will happen here: tell all who wait."""

@@ -22,7 +22,7 @@ class End(StrEnum):
     """It raised, was killed, or could not start."""
 
 
-class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True):
+class Event(msgspec.Struct, frozen=True, kw_only=True, tag=True, gc=False):
     """The root of the catalogue."""
 
     path: str

@@ -1,9 +1,10 @@
-"""The life of one incarnation: made, started, fed one message at a time, let go.
+"""The life of an incarnation: made, started, fed one message at a time, let go.
 
-`live` is the only caller of an actor's methods but `describe` and `inspect`. Whatever an actor raises ends here and
-becomes a reason; only what came from outside of it passes.
+`make` and `live` are the only callers of an actor's methods but `describe` and `inspect`. Whatever an actor raises ends
+here and becomes a reason; only what came from outside of it passes.
 """
 
+import contextvars
 from collections.abc import Awaitable, Callable
 from functools import partial
 from math import inf
@@ -25,6 +26,7 @@ from supervisor.snapshot import State
 from supervisor.spec import Shutdown
 
 if TYPE_CHECKING:
+    from supervisor.supervisor import SupervisorTask
     from supervisor.system import System
 
 R = TypeVar("R")
@@ -33,41 +35,101 @@ LAST_WORDS: Final = 1.0
 """Seconds that `stopping` may take of an actor that had to be cancelled for being late."""
 
 
-Risen = Callable[[Life], None]
-Fallen = Callable[[Life, End, BaseException | None], None]
+def make(life: Life, system: "System") -> BaseException | None:
+    """Have the factory make the actor; returns why that did not work.
 
-
-async def live(life: Life, system: "System", up: Risen, down: Fallen) -> None:
-    """One incarnation, from factory to end; raises nothing but KeyboardInterrupt and a cancel from outside.
-
-    `up` is called once it is up, `down` when it has ended, with how and, if it failed, why.
+    To be run in the incarnation's own variables; in whose task does not matter, for a factory cannot wait.
     """
-    current_path.set(life.cell.path)
-    handling.set(life.cell)
-    context = Context(life, system)
+    cell = life.cell
+    current_path.set(cell.path)
+    handling.set(cell)
+    try:
+        actor: object = cell.spec.factory()  # type: ignore[operator]  # supervisors are run elsewhere
+        if not isinstance(actor, Actor):
+            raise InvalidSpec(f"the factory of {cell.path} made {short_repr(actor)}, which is no actor")
+        actor.context = Context(life, system)
+        life.actor = actor
+    except BaseException as error:
+        if _not_its_own(error):
+            raise
+        return _unwrapped(error)
+    return None
+
+
+def gets_ready(life: Life) -> bool:
+    """Whether its actor has anything to do before it is up."""
+    return life.actor is not None and type(life.actor).started is not Actor.started
+
+
+def lets_go(life: Life) -> bool:
+    """Whether its actor has anything to do when it ends."""
+    return life.actor is not None and type(life.actor).stopping is not Actor.stopping
+
+
+async def live(life: Life, keeper: "SupervisorTask") -> None:
+    """The task of an actor: `life`, then those that follow it here; raises only KeyboardInterrupt and outer cancels.
+
+    The supervisor hears of each when it is up and when it has ended. If it then starts the next one at once, that goes
+    on in this task, which saves a third of what a restart costs.
+    """
+    assert life.cell.box is not None
+    life.cell.box.begin_turn()
+    following = keeper.down(life, *await _lived(life, keeper))
+    while following is not None:
+        life = following
+        await _change_over(life)
+        following = keeper.down(life, *await _lived(life, keeper))
+
+
+async def _change_over(life: Life) -> None:
+    """Make the task of its predecessor one that might as well have been begun for `life`.
+
+    It sees none of the variables that its predecessor has set. And it has only what is left of its turn: an actor that
+    dies and rises without end keeps the others waiting no longer than one that is told without end.
+    """
+    task, box = trio.lowlevel.current_task(), life.cell.box
+    assert box is not None
+    clean = _same(task.context, life.variables)
+    if not clean:
+        task.context = life.variables  # from its next step on
+    if not clean or box.turn_is_over:
+        await trio.lowlevel.checkpoint()
+        box.begin_turn()
+
+
+def _same(one: contextvars.Context, other: contextvars.Context) -> bool:
+    """Whether they hold the very same objects: equal ones can be told apart once they change."""
+    return len(one) == len(other) and all(key in other and other[key] is value for key, value in one.items())
+
+
+async def _lived(life: Life, keeper: "SupervisorTask") -> tuple[End, BaseException | None]:
+    """One incarnation, from its start to its end: how it ended and, if it failed, why."""
+    actor, scope = life.actor, life.scope
+    assert actor is not None
+    assert scope is not None
     end: End | None = None
     reason: BaseException | None = None
     try:
-        with life.scope:
-            actor: Actor[Any] = life.cell.spec.factory()  # type: ignore[operator]  # supervisors are run elsewhere
-            if not isinstance(actor, Actor):
-                raise InvalidSpec(f"the factory of {life.cell.path} made {short_repr(actor)}, which is no actor")
-            actor.context = context
-            life.actor = actor
-            if type(actor).started is not Actor.started:  # a deadline has its price: only where something can be late
-                life.scope.deadline = trio.current_time() + life.cell.spec.start_timeout
-                await actor.started()
-            if not life.scope.cancel_called:
-                if life.scope.deadline != inf:
-                    life.scope.deadline = inf
-                up(life)
-            end = await _serve(life, actor, context)
-            if end is None or context._wants:
-                end = await _with_helpers(life, actor, context, end)
+        with scope:
+            if not life.up:
+                await _started(life, actor)
+                if not scope.cancel_called:
+                    keeper.up(life)
+            end = await _serve(life, actor)
+            if end is None or actor.context._wants:
+                end = await _with_helpers(life, actor, end)
     except BaseException as error:
         if _not_its_own(error):
             raise
         reason = _unwrapped(error)
+    try:
+        return await _over(life, end, reason)
+    finally:
+        del reason  # its traceback holds this frame: in a ring they would keep the actor until the next collection
+
+
+async def _over(life: Life, end: End | None, reason: BaseException | None) -> tuple[End, BaseException | None]:
+    """What has ended like that, or was cancelled, lets go; returns how it is to be told."""
     if end is None and reason is None and not (life.killed or life.cell.stopping):
         reason = StartTimeout(life.cell.path, life.cell.spec.start_timeout)
     if isinstance(reason, Ignore) and not life.up:
@@ -81,17 +143,28 @@ async def live(life: Life, system: "System", up: Risen, down: Fallen) -> None:
         if reason is not None:
             reason.add_note(f"and its stopping raised {one_line(late)}")
         end, reason = End.FAILED, reason or late
-    down(life, end, reason)
+    return end, reason
 
 
-async def _with_helpers(life: Life, actor: Actor[Any], context: Context, end: End | None) -> End:
+async def _started(life: Life, actor: Actor[Any]) -> None:
+    """Have it get ready, in its time."""
+    timers, timeout = life.cell.registry.timers, life.cell.spec.start_timeout
+    timers.watch(life, timeout)
+    try:
+        await actor.started()
+    finally:
+        timers.forget(life, timeout)
+
+
+async def _with_helpers(life: Life, actor: Actor[Any], end: End | None) -> End:
     """Go on with a nursery for helper tasks; `end` if it is over already."""
+    context = actor.context
     async with trio.open_nursery() as nursery:
         context._helpers = nursery
         # Also if it ends by now: a helper may own what was opened before, and gets its chance to close it.
         for helper in context._wants:
             nursery.start_soon(helper)
-        end = end or await _serve(life, actor, context) or End.NORMAL
+        end = end or await _serve(life, actor) or End.NORMAL
         late = await _let_go(life, end)
         nursery.cancel_scope.cancel()
     if late is not None:
@@ -99,9 +172,9 @@ async def _with_helpers(life: Life, actor: Actor[Any], context: Context, end: En
     return end
 
 
-async def _serve(life: Life, actor: Actor[Any], context: Context) -> End | None:
+async def _serve(life: Life, actor: Actor[Any]) -> End | None:
     """Feed the actor until it is told to stop; None when it has asked for its first helper task."""
-    cell, box, receive = life.cell, life.cell.box, actor.receive
+    context, cell, box, receive = actor.context, life.cell, life.cell.box, actor.receive
     assert box is not None
     if context._wants and context._helpers is None:
         return None
@@ -202,7 +275,7 @@ async def _let_go(life: Life, end: End) -> BaseException | None:
     if life.actor is None or life.let_go or brutal:
         return None
     life.let_go = True
-    if type(life.actor).stopping is Actor.stopping:
+    if not lets_go(life):
         return None
     grace = LAST_WORDS if life.killed else rule if isinstance(rule, int | float) else inf
     life.scope = trio.CancelScope(shield=True, deadline=trio.current_time() + grace)

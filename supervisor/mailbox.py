@@ -41,7 +41,7 @@ class Box:
     """
 
     __slots__ = (
-        "_dropped", "_left", "_looked", "_plain", "_receive", "_received", "_send", "_slots", "_stride", "_until",
+        "_dropped", "_left", "_looked", "_receive", "_received", "_send", "_slots", "_stride", "_until",
         "budget", "closed", "control", "late", "parked", "push", "push_whole", "receive_nowait", "spec", "urgent",
     )  # fmt: skip
 
@@ -52,8 +52,8 @@ class Box:
         self.urgent: deque[Any] | None = None
         self.late: deque[Any] | None = None
         """Calls that found no room. Each is a caller who waits for the end of his call, and that bounds them."""
-        self.parked: trio.lowlevel.Task | None = None
-        """The receiver while it waits; whoever has put something in wakes it."""
+        self.parked: trio.lowlevel.Task | Callable[[], None] | None = None
+        """The receiver while it waits, or what begins it; whoever has put something in wakes it."""
         self._received = 0
         self._dropped = dropped
         self._send: trio.MemorySendChannel[Any] | None = None
@@ -61,7 +61,6 @@ class Box:
         self.receive_nowait: Callable[[], Any] = _none_yet
         """The channel's own, once it is made; what it gives must go through `unwrap`."""
         self._slots: dict[Hashable, _Slot] | None = None if spec.coalesce is None else {}
-        self._plain = spec.coalesce is None and spec.overflow is not Overflow.DROP_OLDEST
         self.push: Callable[[Any], None] = self._push_first
         """Take a message in without waiting. Raises `trio.WouldBlock` if the box is full and its policy does not drop.
 
@@ -82,6 +81,11 @@ class Box:
     def received(self) -> int:
         """How many messages were taken out of the channel and the urgent lane."""
         return self._received + self._stride - self.budget
+
+    @property
+    def untouched(self) -> bool:
+        """Whether nothing has ever been in it."""
+        return self._send is None and not (self.control or self.urgent or self.closed)
 
     # --- senders
 
@@ -113,9 +117,11 @@ class Box:
 
     def wake(self) -> None:
         """Have a receiver that waits look again."""
-        task, self.parked = self.parked, None
-        if task is not None:
-            trio.lowlevel.reschedule(task)
+        waiting, self.parked = self.parked, None
+        if isinstance(waiting, trio.lowlevel.Task):
+            trio.lowlevel.reschedule(waiting)
+        elif waiting is not None:
+            waiting()
 
     def _push_first(self, message: object) -> None:
         self._open()
@@ -190,7 +196,7 @@ class Box:
                 return order
             if self.budget <= 0 and self._is_used_up():
                 await trio.lowlevel.checkpoint()
-                self._refill()
+                self.begin_turn()
                 empty = False
                 continue
             if self.urgent:
@@ -209,8 +215,21 @@ class Box:
                 return self.unwrap(item) if self._slots is not None else item
             self.parked = trio.lowlevel.current_task()
             await trio.lowlevel.wait_task_rescheduled(self._abort)
-            self._refill()
+            self.begin_turn()
             empty = False
+
+    def begin_turn(self) -> None:
+        """The receiver's task has just got its turn: the budget is whole."""
+        self._received += self._stride - self.budget
+        self.budget = self._stride = 1
+        self._left = BUDGET_MESSAGES - 1
+        self._looked = perf_counter()
+        self._until = self._looked + BUDGET_SECONDS
+
+    @property
+    def turn_is_over(self) -> bool:
+        """Whether the receiver has gone on for so long that it is others' turn."""
+        return perf_counter() >= self._until
 
     async def take_order(self) -> Any:
         """The next order of the control lane; messages wait."""
@@ -235,6 +254,7 @@ class Box:
     def close(self) -> None:
         """No message can come any more; senders that wait get `trio.BrokenResourceError`."""
         self.closed = True
+        self.push = self.push_whole = self._dropped = _refuse  # and no more rings of its own and its owner's methods
         if self._receive is not None:
             self._receive.close()
 
@@ -243,7 +263,7 @@ class Box:
     def _open(self) -> None:
         self._send, self._receive = trio.open_memory_channel[Any](self.spec.bound)
         self.receive_nowait = self._receive.receive_nowait
-        if self._plain:
+        if self._slots is None and self.spec.overflow is not Overflow.DROP_OLDEST:
             self.push = self.push_whole = self._send.send_nowait
         else:
             self.push, self.push_whole = self._push_slot, self._push_whole
@@ -255,13 +275,6 @@ class Box:
                 del self._slots[item.key]
             return item.message
         return item
-
-    def _refill(self) -> None:
-        self._received += self._stride - self.budget
-        self.budget = self._stride = 1
-        self._left = BUDGET_MESSAGES - 1
-        self._looked = perf_counter()
-        self._until = self._looked + BUDGET_SECONDS
 
     def _is_used_up(self) -> bool:
         """Look at the clock; if there is budget left, take the longest stride that keeps within it."""
@@ -287,6 +300,10 @@ class Box:
     def _abort(self, _raise_cancel: object) -> trio.lowlevel.Abort:
         self.parked = None
         return trio.lowlevel.Abort.SUCCEEDED
+
+
+def _refuse(message: object) -> None:  # noqa: ARG001  # a protocol's
+    raise trio.BrokenResourceError
 
 
 def _none_yet() -> Any:

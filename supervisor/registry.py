@@ -4,7 +4,9 @@ A `Cell` is a child's place: its mailbox and its state. It outlives every incarn
 goes when the child leaves the tree. Only the runtime touches cells; everyone else holds refs and reads snapshots.
 """
 
+import contextvars
 import time
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -18,7 +20,7 @@ from supervisor.mailbox import Box
 from supervisor.messages import Down, Reply, short_repr
 from supervisor.orders import LookOrder, StopOrder
 from supervisor.snapshot import Description, Fill, Node, State
-from supervisor.spec import ChildSpec, DynamicSupervisor, Mailbox, Supervisor, mailbox_of
+from supervisor.spec import ChildSpec, DynamicSupervisor, Supervisor
 from supervisor.telemetry import Subscription, Telemetry
 
 if TYPE_CHECKING:
@@ -67,14 +69,18 @@ class Life:
     """One incarnation: all that must end with it, so that not even a zombie can touch its successor."""
 
     __slots__ = (
-        "_timers", "actor", "cell", "current", "killed", "let_go", "number", "over", "owed", "scope", "up", "watching",
+        "_begin", "_timers", "actor", "cell", "current", "killed", "let_go", "number", "over", "owed", "scope", "up",
+        "variables", "watching",
     )  # fmt: skip
 
-    def __init__(self, cell: "Cell", number: int) -> None:
+    def __init__(self, cell: "Cell", number: int, variables: contextvars.Context) -> None:
         self.cell = cell
         self.number = number
+        self.variables = variables
+        """Its context variables, in which all of its code runs: it inherits none from those before it."""
         self.actor: Actor[Any] | None = None
-        self.scope = trio.CancelScope()
+        self.scope: trio.CancelScope | None = None
+        """What cancels it; None before it is given a task."""
         self.up = False
         """Whether its start has succeeded."""
         self.killed = False
@@ -88,11 +94,38 @@ class Life:
         self.owed: set[Call] | None = None
         self.watching = _NOTHING
         self._timers: tuple[Timer | Repeater, ...] = ()
+        self._begin: Callable[[Life], None] | None = None
+
+    @property
+    def asleep(self) -> bool:
+        """Whether it is up without a task: so far there was nothing to be done."""
+        return self._begin is not None
+
+    def sleep(self, begin: "Callable[[Life], None]") -> None:
+        """Go without a task until it hears something; then `begin` is to give it one."""
+        assert self.cell.box is not None
+        self._begin = begin
+        self.cell.box.parked = self._wake
+
+    def _wake(self) -> None:
+        begin, self._begin = self._begin, None
+        if begin is not None:
+            begin(self)
 
     def kill(self) -> None:
         """Cancel it, also before it has begun to run."""
         self.killed = True
-        self.scope.cancel()
+        self.cancel()
+
+    def cancel(self) -> None:
+        """Cancel what it does. If it is asleep it wakes, for its end is its own."""
+        self._wake()
+        if self.scope is not None:
+            self.scope.cancel()
+
+    def expire(self, timeout: float) -> None:  # noqa: ARG002  # a protocol's
+        """Its start has taken too long."""
+        self.cancel()
 
     def send_after(self, seconds: float, message: object) -> Timer:
         """Put `message` into its own urgent lane in `seconds`, if it is still there."""
@@ -114,6 +147,8 @@ class Life:
     def fail_callers(self, reason: BaseException | None) -> None:
         """Whoever waits for its reply hears at once that none will come."""
         current, self.current = self.current, None
+        if current is None and not self.owed:
+            return
         if current is not None:
             why = "the actor was stopped on it" if reason is None else f"the actor ended on it: {one_line(reason)}"
             self.cell.dead_letter(current, why)
@@ -126,6 +161,8 @@ class Life:
     def end(self, reason: BaseException | None) -> None:
         """Let go of all that was its own."""
         self.over = True
+        if self.asleep and self.cell.box is not None:
+            self._begin = self.cell.box.parked = None
         self.fail_callers(reason)
         for timer in self._timers:
             timer.cancel()
@@ -163,8 +200,7 @@ class Cell:
         """Who hears of each message that is handled here; empty nearly always."""
         self.children: dict[str, Cell] | None = None
         """Those below it, if it is a supervisor's."""
-        mailbox = mailbox_of(spec.factory)
-        self.box: Box | None = Box(mailbox, self._pushed_out) if isinstance(mailbox, Mailbox) else None
+        self.box: Box | None = None if spec.mailbox is None else Box(spec.mailbox, self._pushed_out)
         self.door = self.box
         """The mailbox while it is open to senders, else None: all that a ref has to look at."""
         registry.cells[path] = self
@@ -175,12 +211,12 @@ class Cell:
             self.state = state
             self.since = time.time()
 
-    def begin_life(self) -> Life:
+    def begin_life(self, variables: contextvars.Context) -> Life:
         """The next incarnation."""
         self.incarnation += 1
         self.restarts += self.incarnation > 1
         self.listening, self.stopping, self.door = True, False, self.box
-        self.life = Life(self, self.incarnation)
+        self.life = Life(self, self.incarnation, variables)
         return self.life
 
     def end_life(self, reason: BaseException | None) -> None:
@@ -220,7 +256,7 @@ class Cell:
 
     def discard_waiting(self, reason: str) -> None:
         """Empty the mailbox into the dead letters."""
-        if self.box is None:
+        if self.box is None or self.box.untouched:
             return
         for item in self.box.drain():
             if isinstance(item, Call):
@@ -240,7 +276,7 @@ class Cell:
         """An incarnation ended."""
         watchers = self.registry.watchers.get(self.path)
         if watchers:
-            notice = Down(path=self.path, incarnation=self.incarnation, reason=reason, restarting=restarting)
+            notice = Down(path=self.path, incarnation=self.incarnation, reason=str(reason), restarting=restarting)
             for life in watchers:
                 life.cell.box_order(notice)
 

@@ -30,7 +30,10 @@ class Where(Enum):
     STOPPING = auto()
 
 
-class Child(msgspec.Struct):
+DOWN, WAITING, STARTING, UP, STOPPING = Where  # a look into an enum costs more than what follows from it
+
+
+class Child(msgspec.Struct, gc=False):  # nothing in it could be part of a ring
     """What the judge knows of one child.
 
     `wanted`: it is to be up. `doomed`: it must go down before its group comes up again. `again`: an admin call wants
@@ -155,8 +158,8 @@ class Judge:
     def started(self, child_id: str, now: float) -> list[Command]:
         """The child is up."""
         child = self.children[child_id]
-        if child.where is Where.STARTING:
-            self._move(child, Where.UP)
+        if child.where is STARTING:
+            self._move(child, UP)
             child.up_since = now
             child.new = child.again = False
         return self._next()
@@ -164,18 +167,18 @@ class Judge:
     def ended(self, child_id: str, end: End, now: float, random: float) -> list[Command]:
         """The child is down, whoever wanted it. `random` in [0, 1) is for the jitter of its backoff."""
         child = self.children[child_id]
-        doomed = child.doomed or child.where is Where.STOPPING  # it had to go anyway: that costs no intensity
+        doomed = child.doomed or child.where is STOPPING  # it had to go anyway: that costs no intensity
         before, child.doomed = child.where, False
+        if doomed or self.closing:
+            self._move(child, DOWN)
+            return [*self._after_stop(child), *self._next()]
         failed = end is End.FAILED
         again = child.restart is Restart.PERMANENT or (child.restart is Restart.TRANSIENT and failed)
-        if doomed or self.closing:
-            self._move(child, Where.DOWN)
-            return self._after_stop(child) + self._next()
-        if before is Where.STARTING and failed and child.attempts == 0:
-            self._move(child, Where.DOWN)
+        if before is STARTING and failed and child.attempts == 0:
+            self._move(child, DOWN)
             return self._first_start_failed(child)
         if end is End.IGNORED or not again:
-            self._move(child, Where.DOWN)
+            self._move(child, DOWN)
             child.wanted = False
             rest = self._settled(child)
             return [rest, *self._shut_down_by(child, end), *self._next()]
@@ -183,28 +186,28 @@ class Judge:
         while self.restarts and now - self.restarts[0] > self._intensity.within:
             self.restarts.popleft()
         if len(self.restarts) > self._intensity.restarts:
-            self._move(child, Where.DOWN)
+            self._move(child, DOWN)
             return self._give_up(child, exceeded=True)
-        if before is Where.UP and now - child.up_since >= self._backoff.reset:
+        if before is UP and now - child.up_since >= self._backoff.reset:
             child.attempts = 0
         child.attempts += 1
-        self._move(child, Where.WAITING)
+        self._move(child, WAITING)
         self._doom_group(child)
         return [Wait(child_id, self._backoff.delay(child.attempts, random), len(self.restarts)), *self._next()]
 
     def delay_over(self, child_id: str) -> list[Command]:
         """The child's backoff is over."""
         child = self.children.get(child_id)
-        if child is not None and child.where is Where.WAITING:
-            self._move(child, Where.DOWN)
+        if child is not None and child.where is WAITING:
+            self._move(child, DOWN)
         return self._next()
 
     def terminate(self, child_id: str) -> list[Command]:
         """An admin call: the child is to go down and stay down."""
         child = self.children[child_id]
         was_wanted, child.wanted, child.again = child.wanted, False, False
-        if child.where is Where.WAITING or (child.where is Where.DOWN and was_wanted):
-            self._move(child, Where.DOWN)
+        if child.where is WAITING or (child.where is DOWN and was_wanted):
+            self._move(child, DOWN)
             return [self._settled(child), *self._next()]
         self._doom(child)
         return self._next()
@@ -217,8 +220,8 @@ class Judge:
         child = self.children[child_id]
         child.attempts = max(child.attempts, 1) if child.wanted and not child.new else 0
         child.wanted = child.again = True
-        if child.where in (Where.WAITING, Where.DOWN):
-            self._move(child, Where.DOWN)
+        if child.where in (WAITING, DOWN):
+            self._move(child, DOWN)
         self._doom(child)
         return self._next()
 
@@ -233,8 +236,8 @@ class Judge:
             self.closing = True
             self._waiting.clear()
             for child in self.children.values():
-                if child.where is Where.WAITING:
-                    child.where = Where.DOWN
+                if child.where is WAITING:
+                    child.where = DOWN
             self._to_close = list(self.children)
         return self._next()
 
@@ -247,24 +250,24 @@ class Judge:
 
     def _move(self, child: Child, where: Where) -> None:
         """The one place where a child's place changes, so that the counts hold."""
-        if child.where is Where.STARTING:
+        before, child.where = child.where, where
+        if before is STARTING:
             self._starting -= 1
-        elif child.where is Where.STOPPING:
+        elif before is STOPPING:
             self._stopping -= 1
-        elif child.where is Where.WAITING:
+        elif before is WAITING:
             self._waiting.pop(child.age, None)
-        child.where = where
-        if where is Where.STARTING:
+        if where is STARTING:
             self._starting += 1
-        elif where is Where.STOPPING:
+        elif where is STOPPING:
             self._stopping += 1
-        elif where is Where.WAITING:
+        elif where is WAITING:
             self._waiting[child.age] = child.id
-        elif where is Where.DOWN and child.wanted:
+        elif where is DOWN and child.wanted:
             heappush(self._to_rise, (child.age, child.id))
 
     def _doom(self, child: Child) -> None:
-        child.doomed = child.where is not Where.DOWN
+        child.doomed = child.where is not DOWN
         if child.doomed:
             heappush(self._to_sink, (-child.age, child.id))
 
@@ -294,9 +297,11 @@ class Judge:
         return []
 
     def _after_stop(self, child: Child) -> list[Command]:
-        if child.wanted and not self.closing and (child.again or child.restart is not Restart.TEMPORARY):
-            return []
-        if self.closing and not (self._dynamic or child.restart is Restart.TEMPORARY):
+        if self.closing:
+            stays = not (self._dynamic or child.restart is Restart.TEMPORARY)
+        else:
+            stays = child.wanted and (child.again or child.restart is not Restart.TEMPORARY)
+        if stays:
             return []
         child.wanted = False
         return [self._settled(child)]
@@ -314,25 +319,27 @@ class Judge:
             return
         for child in self.children.values():
             later = self._strategy is Strategy.ONE_FOR_ALL or child.age > crashed.age
-            if later and child is not crashed and child.where in (Where.UP, Where.STARTING, Where.STOPPING):
+            if later and child is not crashed and child.where in (UP, STARTING, STOPPING):
                 self._doom(child)
                 child.attempts = max(child.attempts, 1)
 
     def _next(self) -> list[Command]:
         """The next step towards what is wanted."""
-        if self._finished:
-            return []
-        return self._close() if self.closing else self._sink() + self._rise()
+        if self.closing:
+            return [] if self._finished else self._close()
+        if self._to_sink or self._to_rise or self._opening:
+            return [*self._sink(), *self._rise()] if self._to_sink else self._rise()
+        return []  # as nearly always
 
     def _close(self) -> list[Command]:
         """Stop all: one after the other in reverse order, or all at once if they came as they liked."""
         commands: list[Command] = []
         while self._to_close:
             child = self.children.get(self._to_close[-1])
-            if child is not None and child.where in (Where.STARTING, Where.UP):
-                self._move(child, Where.STOPPING)
+            if child is not None and child.where in (STARTING, UP):
+                self._move(child, STOPPING)
                 commands.append(Stop(child.id))
-            if child is not None and child.where is not Where.DOWN and not self._dynamic:
+            if child is not None and child.where is not DOWN and not self._dynamic:
                 return commands
             self._to_close.pop()
         if self._stopping == 0:
@@ -347,8 +354,8 @@ class Judge:
             age, child_id = heappop(self._to_sink)
             child = self.children.get(child_id)
             holds = child is not None and child.age == -age and child.doomed
-            if child is not None and holds and child.where in (Where.STARTING, Where.UP):
-                self._move(child, Where.STOPPING)
+            if child is not None and holds and child.where in (STARTING, UP):
+                self._move(child, STOPPING)
                 commands.append(Stop(child_id))
         return commands
 
@@ -357,7 +364,7 @@ class Judge:
         commands: list[Command] = []
         while (child := self._eldest_to_rise()) is not None and self._may_rise(child):
             heappop(self._to_rise)
-            self._move(child, Where.STARTING)
+            self._move(child, STARTING)
             commands.append(Start(child.id))
         if self._opening and child is None and not (self._waiting or (self._starting or self._stopping)):
             self._opening = False
@@ -368,7 +375,7 @@ class Judge:
         while self._to_rise:
             age, child_id = self._to_rise[0]
             child = self.children.get(child_id)
-            if child is not None and child.age == age and child.wanted and child.where is Where.DOWN:
+            if child is not None and child.age == age and child.wanted and child.where is DOWN:
                 return child
             heappop(self._to_rise)
         return None
@@ -379,4 +386,5 @@ class Judge:
             return False
         if not (self._opening or self._grouped):
             return True
-        return not (self._starting or self._stopping) and all(age > child.age for age in self._waiting)
+        busy = self._starting or self._stopping
+        return not busy and (not self._waiting or all(age > child.age for age in self._waiting))

@@ -163,14 +163,18 @@ class ChildSpec(Generic[M_in]):
     """One child: how it is made, when it is restarted, how it is stopped.
 
     `id`: unique among its siblings, without `/`. `factory`: an actor class, a `functools.partial` of one, or a nested
-    supervisor. `shutdown`: seconds of grace (default 5), `Shutdown.BRUTAL` (cancelled at once) or `Shutdown.INFINITE`
-    (the default for supervisors). `start_timeout`: seconds that `started` may take (default 30). `drain`: when it is
-    told to stop, it first handles what waits at that moment, within its grace. `significant`: its own end may be its
-    supervisor's (see `AutoShutdown`). `asks`: paths of the actors that it asks, or tells and waits for;
-    `supervisor.asking` checks that nobody so waits for himself.
+    supervisor; it is called while all others wait, so what takes time belongs into `started`. `shutdown`: seconds of
+    grace (default 5), `Shutdown.BRUTAL` (cancelled at once) or `Shutdown.INFINITE` (the default for supervisors).
+    `start_timeout`: seconds that `started` may take (default 30). `drain`: when it is told to stop, it first handles
+    what waits at that moment, within its grace. `significant`: its own end may be its supervisor's (see
+    `AutoShutdown`). `asks`: paths of the actors that it asks, or tells and waits for; `supervisor.asking` checks that
+    nobody so waits for himself.
     """
 
-    __slots__ = ("asks", "drain", "factory", "id", "restart", "shutdown", "significant", "start_timeout")
+    __slots__ = (
+        "asks", "drain", "factory", "id", "is_supervisor", "mailbox", "restart", "shutdown", "significant",
+        "start_timeout",
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -186,7 +190,7 @@ class ChildSpec(Generic[M_in]):
     ) -> None:
         if not id or "/" in id:
             raise InvalidSpec(f"a child's id is a word without '/', not {id!r}")
-        nested = isinstance(factory, Supervisor | DynamicSupervisor)
+        nested = isinstance(factory, (Supervisor, DynamicSupervisor))
         if shutdown is None:
             shutdown = Shutdown.INFINITE if nested else 5.0
         if not isinstance(shutdown, Shutdown) and not 0 <= shutdown < inf:
@@ -195,10 +199,16 @@ class ChildSpec(Generic[M_in]):
             raise InvalidSpec(f"{id}: start_timeout is a positive number of seconds, not {start_timeout!r}")
         if significant and restart is Restart.PERMANENT:
             raise InvalidSpec(f"{id}: a permanent child is always restarted, so it cannot be significant")
-        if not nested and not isinstance(mailbox_of(factory), Mailbox):
+        declared = mailbox_of(factory)
+        mailbox = declared if isinstance(declared, Mailbox) else None
+        if mailbox is None and not nested:
             raise InvalidSpec(f"{id}: its actor states no mailbox")
         self.id = id
         self.factory = factory
+        self.is_supervisor = nested
+        """Whether the child is a nested supervisor."""
+        self.mailbox = mailbox
+        """The one that its actor declares; None of a supervisor."""
         self.restart = restart
         self.shutdown = shutdown
         self.start_timeout = start_timeout
@@ -208,11 +218,6 @@ class ChildSpec(Generic[M_in]):
 
     def __repr__(self) -> str:
         return f"ChildSpec({self.id!r}, restart={self.restart.value}, shutdown={self.shutdown})"
-
-    @property
-    def is_supervisor(self) -> bool:
-        """Whether the child is a nested supervisor."""
-        return isinstance(self.factory, Supervisor | DynamicSupervisor)
 
 
 def mailbox_of(factory: object) -> object:

@@ -16,9 +16,9 @@ import trio
 
 from supervisor.admin import Admin, Waiter
 from supervisor.clock import Timer
-from supervisor.errors import ActorStopped, IntensityExceeded, StartFailed, one_line
+from supervisor.errors import ActorStopped, Ignore, IntensityExceeded, StartFailed, one_line
 from supervisor.events import BecameZombie, ChildExited, ChildStarted, End, GaveUp, RestartScheduled
-from supervisor.incarnation import live
+from supervisor.incarnation import gets_ready, lets_go, live, make
 from supervisor.orders import StopOrder
 from supervisor.registry import Cell, Life
 from supervisor.restarts import Command, Finish, Forget, Judge, Ready, Rest, Start, Stop, Wait
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 ZOMBIE_AFTER: Final = 2.0
 """Seconds after its cancel that a child may still take before the stop goes on without it."""
+FACTS_AT_ONCE: Final = 16
+"""How many facts are acted on before the other tasks get their turn: some hundred microseconds' worth."""
 
 Fact = Callable[[], list[Command]]
 
@@ -58,9 +60,13 @@ class SupervisorTask:
         self._timers: dict[str, Timer] = {}  # of each child at most one: its backoff, or the end of its grace
         self._facts: deque[tuple[Fact, Waiter | None]] = deque()
         self._news = trio.Event()
-        self._context: contextvars.Context | None = None
-        """Where children are started from, so that they inherit nothing of the one whose end led to it."""
-        self._ways = self._up, self._down  # bound once: ten thousand children need not each hold a pair of their own
+        self._variables: contextvars.Context | None = None
+        """What children inherit: the supervisor's own, and nothing of the one whose end led to their start."""
+        self._waker = self._begin  # bound once: ten thousand that sleep need not each hold one of their own
+        self._leaving: Cell | None = None
+        """The place whose incarnation has just ended, and whose task is there for the next one."""
+        self._following: Life | None = None
+        """Who takes it."""
         self._working = False
         self._ready = False
         self._cause: BaseException | None = None
@@ -84,22 +90,28 @@ class SupervisorTask:
             self._place(spec)
         async with trio.open_nursery() as self._nursery:
             try:
+                self._variables = contextvars.copy_context()
                 significant = {spec.id for spec in children if spec.significant}
-                self._obey(self._judge.begin([(spec.id, spec.restart) for spec in children], significant))
-                if isinstance(self._spec, DynamicSupervisor):
-                    self._announce()
-                self._context = contextvars.copy_context()
+                begin = [(spec.id, spec.restart) for spec in children]
+                self._facts.appendleft((partial(self._judge.begin, begin, significant), None))
+                self._ready = isinstance(self._spec, DynamicSupervisor)
                 while self._outcome is None:
                     self._work()
                     if self._ready:
                         self._ready = False
                         self._announce()  # from this task: a deep tree that opens must not become a deep stack
                     elif self._outcome is None:
-                        await self._news.wait()
-                        self._news = trio.Event()
+                        await self._next_turn()
             finally:
                 self._leave()
             self._finished(*self._outcome)
+
+    async def _next_turn(self) -> None:
+        if self._facts:
+            await trio.lowlevel.checkpoint()
+        else:
+            await self._news.wait()
+            self._news = trio.Event()
 
     def _leave(self) -> None:
         """Leave nothing behind: no place, no timer, and nobody who waits for an answer."""
@@ -124,18 +136,23 @@ class SupervisorTask:
         elif waiter is not None:
             self.admin.refuse(waiter, "the supervisor ended")
 
-    def _happened(self, fact: Fact) -> None:
-        """A fact from a child's own task: acted on there and then, if nobody is at it, which saves a task switch."""
-        self._facts.append((fact, None))
-        if self._context is not None and not self._working and not self._over:
-            self._context.run(self._work)
-            if self._outcome is not None or self._ready:
+    def _happened(self, fact: Fact, waiter: Waiter | None = None) -> None:
+        """Like `report`, but acted on there and then if nobody is at it, which saves a task switch."""
+        if self._over or self._variables is None:
+            self.report(fact, waiter)
+            return
+        self._facts.append((fact, waiter))
+        if not self._working:
+            self._variables.run(self._work)
+            if self._outcome is not None or self._ready or self._facts:
                 self._news.set()
 
     def _work(self) -> None:
         self._working = True
         try:
-            while self._facts and self._outcome is None:
+            for _ in range(FACTS_AT_ONCE):
+                if not self._facts or self._outcome is not None:
+                    break
                 self._obey(self._facts.popleft()[0]())
         finally:
             self._working = False
@@ -160,27 +177,27 @@ class SupervisorTask:
 
     def call(self, admin: Callable[[Waiter], list[Command]], waiter: Waiter) -> None:
         """Queue an admin call: a method of `admin` with its arguments, but for the waiter."""
-        self.report(partial(admin, waiter), waiter)
+        self._happened(partial(admin, waiter), waiter)
 
     # --- commands
 
     def _obey(self, commands: list[Command]) -> None:
         for command in commands:
-            match command:
-                case Start(child_id):
-                    self._start(self._cells[child_id])
-                case Stop(child_id):
-                    self._stop(self._cells[child_id])
-                case Wait(child_id, seconds, number):
-                    self._wait(self._cells[child_id], seconds, number)
-                case Forget(child_id):
-                    self._forget(child_id)
-                case Rest(child_id):
-                    self._rest(self._cells[child_id])
+            match command:  # by kind alone: to take it apart as well costs twice as much
+                case Start():
+                    self._start(self._cells[command.id])
+                case Stop():
+                    self._stop(self._cells[command.id])
+                case Wait():
+                    self._wait(self._cells[command.id], command.seconds, command.number)
+                case Forget():
+                    self._forget(command.id)
+                case Rest():
+                    self._rest(self._cells[command.id])
                 case Ready():
                     self._ready = True
-                case Finish(child_id, exceeded):
-                    self._finish(child_id, exceeded=exceeded)
+                case Finish():
+                    self._finish(command.child, exceeded=command.exceeded)
 
     def _place(self, spec: ChildSpec[Any]) -> None:
         parent = "" if self.cell.path == "/" else self.cell.path
@@ -188,22 +205,43 @@ class SupervisorTask:
 
     def _start(self, cell: Cell) -> None:
         self._stop_timer(cell.spec.id)
-        life = cell.begin_life()
+        assert self._variables is not None
+        life = cell.begin_life(self._variables.copy())
         cell.become(State.STARTING)
         if cell.spec.is_supervisor:
-            task = SupervisorTask(cell, self._system, partial(self._up, life), partial(self._down, life))
+            task = SupervisorTask(cell, self._system, partial(self.up, life), partial(self._gone, life))
             self._tasks[cell.spec.id] = task
             self._nursery.start_soon(self._run_child, life, task)
+            return
+        failure = life.variables.run(make, life, self._system)
+        if failure is not None:
+            ignored = isinstance(failure, Ignore)
+            self._gone(life, End.IGNORED if ignored else End.FAILED, None if ignored else failure)
+        elif gets_ready(life):
+            self._begin(life)
         else:
-            self._nursery.start_soon(live, life, self._system, *self._ways)
+            self.up(life)  # with nothing to get ready it is up by now
+            if cell.box is not None and cell.box.untouched:
+                life.sleep(self._waker)  # it needs no task before it hears something
+            else:
+                self._begin(life)
+
+    def _begin(self, life: Life) -> None:
+        """Give it a task: the one that its predecessor leaves, if that is what led here."""
+        life.scope = trio.CancelScope()
+        if self._leaving is life.cell:
+            self._following = life
+        else:
+            life.variables.run(partial(self._nursery.start_soon, live, life, self, name=life.cell.path))
 
     async def _run_child(self, life: Life, task: "SupervisorTask") -> None:
         try:
             await task.run()
         except Exception as error:  # noqa: BLE001  # the child wrapper: a fault of the runtime is a crash like others
-            self._down(life, End.FAILED, error)
+            self._gone(life, End.FAILED, error)
 
-    def _up(self, life: Life) -> None:
+    def up(self, life: Life) -> None:
+        """A child is up."""
         cell = life.cell
         if cell.life is not life:
             return  # a zombie
@@ -215,27 +253,30 @@ class SupervisorTask:
         self.admin.answer_up(cell.spec.id, None)
         self._happened(lambda: self._judge.started(cell.spec.id, trio.current_time()))
 
-    def _down(self, life: Life, end: End, reason: BaseException | None) -> None:
+    def down(self, life: Life, end: End, reason: BaseException | None) -> Life | None:
+        """An actor has ended, in whose task this is; returns the next incarnation if that is to go on here."""
+        if not trio.lowlevel.current_task().child_nurseries:  # else it has left one open, and nobody may live in that
+            self._leaving = life.cell
+        self._gone(life, end, reason)
+        following, self._leaving, self._following = self._following, None, None
+        return following
+
+    def _gone(self, life: Life, end: End, reason: BaseException | None) -> None:
         cell = life.cell
         if cell.life is not life:  # a zombie's late end: the tree went on without it
             if cell.state is State.ZOMBIE and cell.incarnation == life.number:
                 cell.become(State.STOPPED)
             return
         cell.end_life(reason)
+        life.actor = None  # they hold each other, and would be held until the next collection
         self._stop_timer(cell.spec.id)
         self._tasks.pop(cell.spec.id, None)
         line = "" if reason is None else one_line(reason)
         if reason is not None or cell.registry.telemetry.heard:
             cell.error = line or cell.error
+            trace = "" if reason is None else trace_of(reason)
             cell.registry.emit(
-                ChildExited(
-                    path=cell.path,
-                    at=time.time(),
-                    incarnation=life.number,
-                    end=end,
-                    reason=line,
-                    trace="" if reason is None else trace_of(reason),
-                )
+                ChildExited(path=cell.path, at=time.time(), incarnation=life.number, end=end, reason=line, trace=trace)
             )
         self._happened(lambda: self._ended(life, end, reason, line))
 
@@ -267,7 +308,7 @@ class SupervisorTask:
         if cell.state is not State.ZOMBIE:
             failed = reason is not None and not cell.stopping  # also a supervisor that gave up
             cell.become(State.RESTARTING if restarting else State.FAILED if failed else State.STOPPED)
-        cell.tell_watchers(end.value if reason is None else line, restarting=restarting)
+        cell.tell_watchers(end if reason is None else line, restarting=restarting)
         return commands
 
     def _stop(self, cell: Cell) -> None:
@@ -278,6 +319,9 @@ class SupervisorTask:
         cell.become(State.STOPPING)
         rule = cell.spec.shutdown
         task = self._tasks.get(cell.spec.id)
+        if life.asleep and not lets_go(life):
+            self._gone(life, End.SHUTDOWN, None)  # there is nothing to wait for
+            return
         if rule is Shutdown.BRUTAL:
             self._kill(life)
             return
@@ -286,7 +330,7 @@ class SupervisorTask:
         elif life.up:
             cell.box_order(StopOrder(End.SHUTDOWN, drain=cell.spec.drain))
         else:
-            life.scope.cancel()
+            life.cancel()
         if not isinstance(rule, Shutdown):
             self._set_timer(cell, rule, partial(self._kill, life))
 
@@ -300,21 +344,16 @@ class SupervisorTask:
         self._set_timer(life.cell, ZOMBIE_AFTER, partial(self._bury, life))
 
     def _wait(self, cell: Cell, seconds: float, number: int) -> None:
-        intensity = self._spec.intensity
-        cell.registry.emit(
-            RestartScheduled(
-                path=cell.path,
-                at=time.time(),
-                delay=seconds,
-                count=number,
-                most=intensity.restarts,
-                within=intensity.within,
+        if cell.registry.telemetry.heard:
+            intensity = self._spec.intensity
+            most, within = intensity.restarts, intensity.within
+            cell.registry.emit(
+                RestartScheduled(path=cell.path, at=time.time(), delay=seconds, count=number, most=most, within=within)
             )
-        )
-        over = partial(self._judge.delay_over, cell.spec.id)
         if seconds == 0:
-            self.report(over)
+            self._obey(self._judge.delay_over(cell.spec.id))
         else:
+            over = partial(self._judge.delay_over, cell.spec.id)
             self._set_timer(cell, seconds, partial(self.report, over))
 
     def _rest(self, cell: Cell) -> None:
@@ -322,15 +361,13 @@ class SupervisorTask:
         if cell.state not in (State.FAILED, State.ZOMBIE):
             cell.become(State.STOPPED)
         cell.close_down("the actor is down")
-        self.admin.answer_up(cell.spec.id, ActorStopped(cell.path))
-        self.admin.answer_down(cell.spec.id)
+        self.admin.answer_settled(cell.spec.id, cell.path)
 
     def _forget(self, child_id: str) -> None:
         self._stop_timer(child_id)
         cell = self._cells.pop(child_id)
         cell.leave("the actor left the tree", for_good=True)
-        self.admin.answer_up(child_id, ActorStopped(cell.path))
-        self.admin.answer_down(child_id)
+        self.admin.answer_settled(child_id, cell.path)
 
     def _finish(self, child_id: str | None, *, exceeded: bool) -> None:
         if child_id is None:

@@ -12,7 +12,7 @@ from typing import Any, TypeVar
 import trio
 
 from supervisor.actor import Actor
-from supervisor.admin import Waiter
+from supervisor.admin import Answer, Waiter
 from supervisor.errors import AdminRefused, NoSuchActor
 from supervisor.events import End
 from supervisor.messages import short_repr
@@ -234,15 +234,6 @@ async def _keep_time(system: System, scope: trio.CancelScope) -> None:
 
 
 async def _wait(supervisor: SupervisorTask, admin: Callable[[Waiter], list[Command]]) -> None:
-    over = trio.Event()
-    errors: list[BaseException] = []
-
-    def waiter(error: BaseException | None) -> None:
-        if error is not None:
-            errors.append(error)
-        over.set()
-
-    supervisor.call(admin, waiter)
-    await over.wait()
-    if errors:
-        raise errors[0]
+    answer = Answer()
+    supervisor.call(admin, answer)
+    await answer.wait()

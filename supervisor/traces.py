@@ -15,6 +15,7 @@ _MAX_LINKS: Final = 8
 _MAX_FRAMES: Final = 64
 _MAX_MEMBERS: Final = 8
 _GROUP_DEPTH: Final = 4
+_RUNTIME: Final = __file__.removesuffix("traces.py")
 
 
 def trace_of(error: BaseException) -> str:
@@ -36,7 +37,12 @@ def _lines(error: BaseException, depth: int) -> list[str]:
 
 
 def _frames(trace: TracebackType | None) -> list[str]:
+    """Oldest first, without those of the runtime that lead to an actor's own code: they are always the same."""
     frames = []
+    own = trace
+    while own is not None and own.tb_frame.f_code.co_filename.startswith(_RUNTIME):
+        own = own.tb_next
+    trace = own or trace
     while trace is not None:
         code = trace.tb_frame.f_code
         frames.append(f"  {code.co_filename}:{trace.tb_lineno} in {code.co_name}")

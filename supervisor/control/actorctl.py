@@ -1,7 +1,8 @@
 """The `actorctl` command: looks at the tree of a running service and steers it.
 
 Exit codes: 0 done; 1 the service said no; 2 wrong usage; 3 no service answers. Answers go to stdout, errors to stderr.
-It imports neither trio nor msgspec: most of the time it takes is Python's own start. A verb is one line in `COMMANDS`.
+It imports neither trio nor msgspec: most of the time it takes is Python's own start. A verb is one line in `COMMANDS`;
+a program built on this runtime gives `main` its own verbs beside these.
 """
 
 import json
@@ -28,30 +29,47 @@ PRETTY: Final = "├└─│↻●–…"
 class Command(NamedTuple):
     """A verb here: its line of help, how its answer looks, what it takes, and in how many seconds it gives up.
 
-    The service gives up earlier, and says why.
+    `sent`: those of its arguments that the service gets. The service gives up earlier, and says why.
     """
 
     summary: str
     show: Callable[[Json, Style], list[str]]
     arguments: Callable[[ArgumentParser], None]
     patience: float = 5.0
+    sent: tuple[str, ...] = ("path",)
+
+
+class Group(NamedTuple):
+    """Commands under one word: `approve` of the group `pair` is the verb `pair approve`.
+
+    `default`: the command that the word alone stands for; it takes no arguments.
+    """
+
+    summary: str
+    commands: Mapping[str, Command]
+    default: str
 
 
 def main(
-    argv: Sequence[str] | None = None, *, default_socket: Callable[[], str] | None = None, start_hint: str = ""
+    argv: Sequence[str] | None = None,
+    *,
+    default_socket: Callable[[], str] | None = None,
+    start_hint: str = "",
+    more: Mapping[str, Command | Group] | None = None,
 ) -> int:
     """Do what the arguments say, and return the exit code. Wrong usage raises `SystemExit(2)`, as argparse does.
 
     `default_socket` is asked for the socket's path when there is no `--socket`; without it that option is required.
-    `start_hint`: a sentence on how the service is started.
+    `start_hint`: a sentence on how the service is started. `more`: commands beside the runtime's own.
     """
-    parser = _parser()
+    commands = {**COMMANDS, **(more or {})}
+    parser = _parser(commands)
     options = parser.parse_args(argv)
     if options.socket is None and default_socket is None:
         parser.error("say which service: --socket FILE")
     try:
         path = options.socket or (default_socket() if default_socket else "")
-        return _write(_ask(path, options))
+        return _write(_ask(path, commands[options.verb], options))
     except Refused as error:
         return _complain(str(error), REFUSED)
     except NoService as error:
@@ -62,11 +80,13 @@ def main(
         return INTERRUPTED
 
 
-def _ask(path: str, options: Namespace) -> list[str]:
-    command = COMMANDS[options.verb]
-    answer = call(path, options.verb, {"path": options.path}, timeout=command.patience)
+def _ask(path: str, command: Command | Group, options: Namespace) -> list[str]:
+    verb = options.verb
+    if isinstance(command, Group):
+        verb, command = f"{verb} {options.word}", command.commands[options.word]
+    answer = call(path, verb, {name: getattr(options, name) for name in command.sent}, timeout=command.patience)
     if not isinstance(answer, dict):
-        raise NoAnswer(path, f"gave an answer that is not one to {options.verb}")
+        raise NoAnswer(path, f"gave an answer that is not one to {verb}")
     if getattr(options, "depth", None) is not None:
         answer = drawing.pruned(answer, options.depth)
     if options.json:
@@ -74,15 +94,24 @@ def _ask(path: str, options: Namespace) -> list[str]:
     return command.show(answer, _style(options))
 
 
-def _parser() -> ArgumentParser:
+def _parser(commands: Mapping[str, Command | Group]) -> ArgumentParser:
     parser = ArgumentParser(prog="actorctl", description="Look at the tree of a running service and steer it.")
     _common_arguments(parser)
     # With `prog` argparse need not format a usage line to find it, for which it would import shutil.
     verbs = parser.add_subparsers(dest="verb", required=True, metavar="VERB", prog=parser.prog)
-    for name, command in COMMANDS.items():
+    for name, command in commands.items():
         verb = verbs.add_parser(name, help=command.summary, description=command.summary)
-        command.arguments(verb)
         _common_arguments(verb, default=SUPPRESS)  # both before and after the verb; what is not said after it stays
+        if isinstance(command, Command):
+            command.arguments(verb)
+            continue
+        verb.epilog = f"Without a command: {command.default}."
+        words = verb.add_subparsers(dest="word", metavar="COMMAND", prog=verb.prog)
+        verb.set_defaults(word=command.default)
+        for word, one in command.commands.items():
+            below = words.add_parser(word, help=one.summary, description=one.summary)
+            _common_arguments(below, default=SUPPRESS)
+            one.arguments(below)
     return parser
 
 
@@ -111,11 +140,12 @@ def _restarted(node: Json, _: Style) -> list[str]:
     return [f"{drawing.clean(str(node['path']))} was restarted and is {node['state']}"]
 
 
-COMMANDS: Final[Mapping[str, Command]] = {
+COMMANDS: Final[Mapping[str, Command | Group]] = {
     "tree": Command("the tree, one line for each actor", drawing.tree, _part),
     "status": Command("all about one actor, and what happened to it lately", drawing.status, _one),
     "restart": Command("stop an actor, or a part of the tree, and start it again", _restarted, _one, patience=15.0),
 }
+"""The runtime's own commands."""
 
 
 def _style(options: Namespace) -> Style:

@@ -79,13 +79,31 @@ def status(answer: Json, style: Style) -> list[str]:
     return [clipped(line, style) for line in lines]
 
 
+def table(head: Sequence[str], rows: Sequence[Sequence[str]], style: Style) -> list[str]:
+    """Rows below their heads, aligned from the left."""
+    lines = [[clean(cell) for cell in row] for row in (head, *rows)]
+    widths = [max(map(columns, column)) for column in zip(*lines, strict=True)]
+    aligned = ["  ".join(c + " " * (w - columns(c)) for c, w in zip(line, widths, strict=True)) for line in lines]
+    return [clipped(line.rstrip(), style) for line in aligned]
+
+
 def age(since: str, now: float) -> str:
     """How long ago an RFC 3339 time was, in its largest unit: `3 s`, `5 min`, `2 h`, `4 d`."""
-    seconds = max(0, int(now - datetime.fromisoformat(since).timestamp()))
+    return lasting(now - moment(since))
+
+
+def moment(at: str) -> float:
+    """An RFC 3339 time as Unix seconds."""
+    return datetime.fromisoformat(at).timestamp()
+
+
+def lasting(seconds: float) -> str:
+    """A length of time in its largest unit, rounded down: `3 s`, `5 min`, `2 h`, `4 d`; what is over lasts `0 s`."""
+    whole = max(0, int(seconds))
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= size:
-            return f"{seconds // size} {unit}"
-    return f"{seconds} s"
+        if whole >= size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"
 
 
 def memory(size: int) -> str:

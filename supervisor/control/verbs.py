@@ -1,7 +1,7 @@
 """What can be asked over the control socket, one function for each verb.
 
 A verb gets the live system and its own checked arguments, and returns plain data or raises `Refused`. The server keeps
-the deadline and the connection. The service adds its own verbs to `VERBS` when it makes the server.
+the deadline and the connection. A program that is built on this runtime gives the server its own verbs beside `VERBS`.
 """
 
 import difflib

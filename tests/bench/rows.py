@@ -62,7 +62,9 @@ def _start_and_stop(name: str, title: str, size: int) -> Row:
 ROWS = (
     Row("spawn", 2_000, (Figure("spawn", "spawn, all wanted at once", Unit.PER_SECOND),)),
     Row("spawn_ack", 2_000, (Figure("spawn_ack", "spawn, each acknowledged", Unit.PER_SECOND),)),
+    Row("spawn_told", 2_000, (Figure("spawn_told", "spawn, until each was told once", Unit.PER_SECOND),)),
     Row("memory", 5_000, (Figure("memory", "an idle actor", Unit.BYTES),), warm=False),
+    Row("memory_told", 5_000, (Figure("memory_told", "an actor that was told once", Unit.BYTES),), warm=False),
     Row("tell", 100_000, (Figure("tell", "tell, one to one", Unit.PER_SECOND),)),
     Row("fan_out", 1_000, (Figure("fan_out", "tell, one to 1,000", Unit.PER_SECOND),)),
     Row(

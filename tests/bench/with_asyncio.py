@@ -72,11 +72,28 @@ async def memory(count: int) -> Figures:
     return {"memory": grown / count}
 
 
+async def spawn_told(count: int) -> Figures:
+    done, all_done = Gauge(), asyncio.Event()
+    done.expect(count, all_done.set)
+    watch = Stopwatch()
+    actors = await _spawned(count, done, 1)
+    for _, inbox in actors:
+        await inbox.put(Add(1))
+    await all_done.wait()
+    passed = watch.lap()
+    await _stopped(*(task for task, _ in actors))
+    return {"spawn_told": count / passed}
+
+
 async def _tell(count: int, each: int) -> float:
     message = Add(1)
     done, all_done = Gauge(), asyncio.Event()
     done.expect(count, all_done.set)
-    actors = await _spawned(count, done, each)
+    actors = await _spawned(count, done, each + 1)
+    for _, inbox in actors:
+        await inbox.put(message)
+    while any(not inbox.empty() for _, inbox in actors):  # noqa: ASYNC110  # no event would say that all is quiet
+        await asyncio.sleep(0)
     watch = Stopwatch()
     for _ in range(each):
         for _, inbox in actors:
@@ -218,6 +235,7 @@ def _run(row: Callable[[int], Coroutine[None, None, Figures]], size: int) -> Fig
 
 _ROWS: dict[str, Callable[[int], Coroutine[None, None, Figures]]] = {
     "spawn": spawn,
+    "spawn_told": spawn_told,
     "memory": memory,
     "tell": tell,
     "fan_out": fan_out,

@@ -7,6 +7,7 @@ from time import perf_counter
 from typing import Final
 
 import trio
+import trio.testing
 
 from supervisor import (
     Actor,
@@ -142,13 +143,48 @@ async def memory(count: int) -> Figures:
         return {"memory": (resident() - before) / count}
 
 
+async def memory_told(count: int) -> Figures:
+    """The task and the channel come with the first message."""
+    async with open_system(_pool(count)) as system:
+        before = resident()
+        await _fill(system, count)
+        for number in range(count):
+            await system.ref(f"/pool/child{number}", Adder).tell(Add(n=1))
+        await trio.testing.wait_all_tasks_blocked()
+        return {"memory_told": (resident() - before) / count}
+
+
+async def spawn_told(count: int) -> Figures:
+    """Until each has handled its first message, for that is when its task and its channel are made."""
+    done, all_done = Gauge(), trio.Event()
+    done.expect(count, all_done.set)
+    numbers = iter(range(count))
+
+    async def caller(system: System) -> None:
+        for number in numbers:
+            await system.start_child("/pool", ChildSpec(f"child{number}", partial(Adder, done, 1)))
+            await system.ref(f"/pool/child{number}", Adder).tell(Add(n=1))
+
+    async with open_system(_pool(count)) as system:
+        watch = Stopwatch()
+        async with trio.open_nursery() as group:
+            for _ in range(CALLERS):
+                group.start_soon(caller, system)
+        await all_done.wait()
+        return {"spawn_told": count / watch.lap()}
+
+
 async def _tell(actors: int, each: int) -> float:
+    """Each has handled a message before the watch begins: what the first one costs is in `spawn_told`."""
     message = Add(n=1)
     done, all_done = Gauge(), trio.Event()
     done.expect(actors, all_done.set)
-    children = [ChildSpec(f"child{number}", partial(Adder, done, each)) for number in range(actors)]
+    children = [ChildSpec(f"child{number}", partial(Adder, done, each + 1)) for number in range(actors)]
     async with open_system(Supervisor(*children)) as system:
         refs = [system.ref(f"/child{number}", Adder) for number in range(actors)]
+        for ref in refs:
+            await ref.tell(message)
+        await trio.testing.wait_all_tasks_blocked()
         watch = Stopwatch()
         for _ in range(each):
             for ref in refs:
@@ -271,7 +307,9 @@ def _run(row: Callable[[int], Awaitable[Figures]], size: int) -> Figures:
 _ROWS: dict[str, Callable[[int], Awaitable[Figures]]] = {
     "spawn": spawn,
     "spawn_ack": spawn_ack,
+    "spawn_told": spawn_told,
     "memory": memory,
+    "memory_told": memory_told,
     "tell": tell,
     "fan_out": fan_out,
     "ask": ask,

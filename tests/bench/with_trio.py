@@ -9,6 +9,7 @@ from math import inf
 from time import perf_counter
 
 import trio
+import trio.testing
 
 from tests.bench.measure import (
     BOUND,
@@ -90,12 +91,28 @@ async def memory(count: int) -> Figures:
     return {"memory": grown / count}
 
 
+async def spawn_told(count: int) -> Figures:
+    async with trio.open_nursery() as nursery:
+        done, all_done = Gauge(), trio.Event()
+        done.expect(count, all_done.set)
+        watch = Stopwatch()
+        for send in await _spawned(nursery, count, done, 1):
+            await send.send(Add(1))
+        await all_done.wait()
+        passed = watch.lap()
+        nursery.cancel_scope.cancel()
+    return {"spawn_told": count / passed}
+
+
 async def _tell(actors: int, each: int) -> float:
     message = Add(1)
     async with trio.open_nursery() as nursery:
         done, all_done = Gauge(), trio.Event()
         done.expect(actors, all_done.set)
-        senders = await _spawned(nursery, actors, done, each)
+        senders = await _spawned(nursery, actors, done, each + 1)
+        for send in senders:
+            await send.send(message)
+        await trio.testing.wait_all_tasks_blocked()
         watch = Stopwatch()
         for _ in range(each):
             for send in senders:
@@ -250,6 +267,7 @@ def _run(row: Callable[[int], Awaitable[Figures]], size: int) -> Figures:
 _ROWS: dict[str, Callable[[int], Awaitable[Figures]]] = {
     "spawn": spawn,
     "spawn_ack": spawn_ack,
+    "spawn_told": spawn_told,
     "memory": memory,
     "tell": tell,
     "fan_out": fan_out,

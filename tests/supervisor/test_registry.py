@@ -1,5 +1,6 @@
 """Places and incarnations, where no tree is needed to see them."""
 
+from contextvars import copy_context
 from typing import Any, Never
 
 import trio
@@ -31,11 +32,11 @@ def orders(cell: Cell) -> list[Any]:
 def test_a_watcher_hears_of_each_end() -> None:
     registry = Registry()
     watcher, other = cell_at(registry, "/w"), cell_at(registry, "/o")
-    life = watcher.begin_life()
+    life = watcher.begin_life(copy_context())
     registry.watch("/o", life)
     registry.watch("/o", life)  # twice is once
     for number in (1, 2):
-        other.begin_life()
+        other.begin_life(copy_context())
         other.end_life(None)
         other.tell_watchers("normal", restarting=number == 1)
     assert orders(watcher) == [
@@ -51,7 +52,7 @@ def test_a_watcher_hears_of_each_end() -> None:
 def test_what_is_not_there_is_said_at_once() -> None:
     registry = Registry()
     watcher, other = cell_at(registry, "/w"), cell_at(registry, "/o")
-    life = watcher.begin_life()
+    life = watcher.begin_life(copy_context())
     registry.watch("/nobody", life)
     other.close_down("terminated")
     registry.watch("/o", life)
@@ -63,14 +64,14 @@ def test_what_is_not_there_is_said_at_once() -> None:
 def test_monitors_end_with_the_watcher_and_when_the_place_leaves_for_good() -> None:
     registry = Registry()
     watcher, gone, restarted = (cell_at(registry, path) for path in ("/w", "/gone", "/sup/a"))
-    life = watcher.begin_life()
+    life = watcher.begin_life(copy_context())
     registry.watch("/gone", life)
     registry.watch("/sup/a", life)
     gone.leave("deleted", for_good=True)
     restarted.leave("its supervisor ended", for_good=False)
     assert registry.watchers.keys() == {"/sup/a"}
     again = cell_at(registry, "/sup/a")
-    again.begin_life()
+    again.begin_life(copy_context())
     again.tell_watchers("failed", restarting=False)
     assert [order.path for order in orders(watcher)] == ["/sup/a"]
     watcher.end_life(None)
@@ -82,7 +83,7 @@ async def test_timers_end_with_the_incarnation(autojump_clock: MockClock) -> Non
     registry = Registry()
     cell = cell_at(registry, "/a")
     assert cell.box is not None
-    life = cell.begin_life()
+    life = cell.begin_life(copy_context())
     for _ in range(3):
         life.send_after(1.0, Note())
     life.send_after(1.0, Note()).cancel()
@@ -90,7 +91,7 @@ async def test_timers_end_with_the_incarnation(autojump_clock: MockClock) -> Non
     cell.end_life(None)
     assert registry.timers.pending == 0
     zombie = life.send_after(1.0, Note())
-    cell.begin_life()
+    cell.begin_life(copy_context())
     zombie.fire()
     assert len(cell.box) == 0
 
@@ -98,7 +99,7 @@ async def test_timers_end_with_the_incarnation(autojump_clock: MockClock) -> Non
 async def test_a_timer_that_finds_the_urgent_lane_full_is_a_dead_letter() -> None:
     registry = Registry()
     cell = cell_at(registry, "/a")
-    life = cell.begin_life()
+    life = cell.begin_life(copy_context())
     for text in ("1", "2", "3"):
         life.send_after(1.0, Note(text=text)).fire()
     assert [letter.text for letter in registry.telemetry.dead_letters] == ["Note(text='3')"]

@@ -1,5 +1,6 @@
 """The helpers for tests, and above all that the leak guard finds what leaks."""
 
+from contextvars import copy_context
 from functools import partial
 from typing import Any
 
@@ -36,7 +37,7 @@ async def test_the_guard_finds_what_is_left(autojump_clock: MockClock) -> None:
                 registry = system._registry
                 registry.timers.after(5.0, lambda: None)
                 ghost = Cell("/ghost", scripted("ghost"), registry)
-                registry.watch("/ghost", ghost.begin_life())
+                registry.watch("/ghost", ghost.begin_life(copy_context()))
                 nursery.start_soon(trio.sleep, 1)
     assert caught.value.what == ["1 timers or asks", "monitors of ['/ghost']", "places ['/ghost']", "1 tasks"]
 

@@ -2,7 +2,11 @@
 
 import pytest
 
+from supervisor import InvalidSpec, Mailbox, Overflow
+from supervisor.events import ChildExited
+from supervisor.testing import Recorder, open_test_system
 from supervisor.traces import KEPT, trace_of
+from tests.supervisor.workers import Do, Worker, one, worker
 
 
 def raised(error: BaseException) -> BaseException:
@@ -16,6 +20,25 @@ def test_it_says_where_and_what() -> None:
     assert text.splitlines()[-1] == "ValueError: boom"
     assert "test_traces.py:" in text
     assert " in raised" in text
+
+
+async def test_the_way_through_the_runtime_to_an_actor_is_left_out() -> None:
+    async with open_test_system(one(worker([]))) as system:
+        recorder = Recorder(system)
+        await system.ref("/a", Worker).tell(Do(what=lambda _: 1 / 0))
+        places = (await recorder.wait_for(ChildExited)).trace.splitlines()
+    assert "workers.py:" in places[0]
+    assert " in receive" in places[0]
+    assert " in <lambda>" in places[1]
+
+
+def test_an_error_of_the_runtime_itself_is_shown_whole() -> None:
+    with pytest.raises(InvalidSpec) as caught:
+        Mailbox(0, Overflow.WAIT)
+    error = caught.value
+    assert error.__traceback__ is not None
+    text = trace_of(error.with_traceback(error.__traceback__.tb_next))
+    assert "spec.py:" in text
 
 
 def test_what_led_to_it_comes_first() -> None:

@@ -5,13 +5,18 @@ import os
 import pty
 import subprocess
 import sys
+from argparse import ArgumentParser
+from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 
 from supervisor import ChildSpec
 from supervisor.control import actorctl
+from supervisor.control.actorctl import Command, Group
+from supervisor.control.verbs import VERBS, Host, verb
 from tests.supervisor.control.house import Worker, open_house
 
 COMMAND = (sys.executable, "-c", "import sys; from supervisor.control.actorctl import main; sys.exit(main())")
@@ -107,6 +112,55 @@ async def test_no_service_is_exit_code_3(socket: Path) -> None:
 def test_the_service_is_found_and_its_start_is_hinted_at(socket: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert actorctl.main(["tree"], default_socket=lambda: str(socket), start_hint="Start it with: it run") == 3
     assert capsys.readouterr().err == f"actorctl: no service runs on {socket}. Start it with: it run\n"
+
+
+class Sheep(msgspec.Struct):
+    """The arguments of a verb that is not the runtime's."""
+
+    count: int = 0
+
+
+async def counted(_: Host, sheep: Sheep) -> dict[str, int]:
+    return {"sheep": sheep.count}
+
+
+def some(parser: ArgumentParser) -> None:
+    parser.add_argument("count", type=int)
+
+
+FLOCK = Group(
+    "about sheep",
+    {
+        "count": Command("all of them", lambda answer, _: [f"{answer['sheep']} sheep"], lambda _: None, sent=()),
+        "shear": Command(
+            "some of them",
+            lambda answer, _: [f"{answer['sheep']} shorn"],
+            some,
+            sent=("count",),
+        ),
+    },
+    default="count",
+)
+
+
+@pytest.mark.parametrize(
+    ("args", "shown"),
+    [
+        (["flock"], "0 sheep\n"),
+        (["flock", "count"], "0 sheep\n"),
+        (["flock", "shear", "3"], "3 shorn\n"),
+        (["flock", "shear", "3", "--json"], '{"sheep": 3}\n'),
+        (["flock", "--json"], '{"sheep": 0}\n'),
+    ],
+)
+async def test_a_program_has_commands_of_its_own(
+    socket: Path, args: list[str], shown: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    verbs = {**VERBS, "flock count": verb(Sheep, counted), "flock shear": verb(Sheep, counted)}
+    async with open_house(socket, verbs=verbs):
+        command = partial(actorctl.main, ["--socket", str(socket), *args], more={"flock": FLOCK})
+        assert await trio.to_thread.run_sync(command) == 0
+    assert capfd.readouterr().out == shown
 
 
 def test_without_a_default_the_socket_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,20 @@ from datetime import UTC, datetime
 
 import pytest
 
-from supervisor.control.drawing import Style, age, clean, clipped, columns, memory, pruned, status, tree
+from supervisor.control.drawing import (
+    Style,
+    age,
+    clean,
+    clipped,
+    columns,
+    lasting,
+    memory,
+    moment,
+    pruned,
+    status,
+    table,
+    tree,
+)
 
 NOW = datetime(2026, 1, 31, 12, 0, 0, tzinfo=UTC).timestamp()
 PLAIN = Style(now=NOW)
@@ -51,6 +64,16 @@ def test_a_tree_is_aligned_and_says_only_what_there_is_to_say() -> None:
         "│  ├─ agent     running    3 s  ↻2        pid 4711  84 MB",
         "│  └─ telegram  failed   5 min                             token refused (401)",
         "└─ last         asleep   5 min",
+    ]
+
+
+def test_a_table_is_aligned_cut_to_the_width_and_clean() -> None:
+    rows = [("A2", "Eve\x1b[2J 日本", "long " * 9), ("LONGER", "Bo", "x")]
+
+    assert table(("CODE", "WHO", "WHY"), rows, PLAIN._replace(width=40)) == [
+        "CODE    WHO           WHY",
+        "A2      Eve [2J 日本  long long long lo…",
+        "LONGER  Bo            x",
     ]
 
 
@@ -177,4 +200,15 @@ def test_the_status_of_a_supervisor_counts_its_children(utc: None) -> None:
         "    Restarts: 0",
         "        Kept: transient, no limit to stop, gives up after more than 3 restarts in 5 s",
         "    Children: 2 running, 1 failed",
+    ]
+
+
+def test_a_moment_and_a_length_of_time() -> None:
+    assert moment("2026-01-31T12:00:00.000Z") == NOW
+    assert [lasting(seconds) for seconds in (-5.0, 59.9, 3599.0, 3600.0, 200000.0)] == [
+        "0 s",
+        "59 s",
+        "59 min",
+        "1 h",
+        "2 d",
     ]
