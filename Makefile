@@ -13,6 +13,7 @@ ENV     := $(VENV)/.env-$(shell pwd | cksum | cut -d ' ' -f 1)
 PI      := $(VENV)/.pi
 PROJECT := $(VENV)/.project
 BENCH   := $(VENV)/.bench
+SPEC    := $(VENV)/.commonmark
 
 export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/$(CACHE)/hypothesis
 
@@ -38,7 +39,7 @@ setup: $(PI) $(PROJECT)  ## install what the others need (they also do it themse
 run: setup  ## start the service on this terminal, with a demo model if none is configured
 	@$(BIN)/dispatchd run --console
 
-test: setup  ## run the tests; choose some by ARGS="-k mailbox"
+test: setup $(SPEC)  ## run the tests; choose some by ARGS="-k mailbox"
 	@$(BIN)/python -m pytest $(ARGS)
 
 check: setup  ## format, lint and types, as they must be before a commit
@@ -46,8 +47,9 @@ check: setup  ## format, lint and types, as they must be before a commit
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy actors supervisor tests
 
-bench: $(ENV) $(BENCH)  ## measure the runtime beside its peers; choose by ARGS="--rows tell,ask --rounds 3"
+bench: setup $(BENCH)  ## measure the runtime beside its peers, then the service; runtime only by ARGS="--rows tell,ask --rounds 3"
 	@$(BIN)/python -m tests.bench $(ARGS)
+	@$(if $(ARGS),:,$(BIN)/python -m tests.bench.telegram)
 
 fmt: setup  ## format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix-only .
@@ -60,7 +62,8 @@ lock: $(ENV)  ## bring the lock files in line with pyproject.toml and conf/pi; n
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file conf/requirements.txt $(ARGS)
 	@$(CACHE)/uv/bin/uv --no-cache pip compile tests/bench/requirements.in --universal --python-version 3.11 \
 		--generate-hashes --no-emit-index-url --no-header --no-annotate --quiet --output-file tests/bench/requirements.txt $(ARGS)
-	@$(npm) --prefix conf/pi install --package-lock-only --omit-lockfile-registry-resolved >&2
+	@for folder in conf/pi tests/commonmark; do \
+		$(npm) --prefix $$folder install --package-lock-only --omit-lockfile-registry-resolved >&2 || exit; done
 	@rm -rf $(CACHE)/uv $(CACHE)/npm
 
 clean:  ## remove .venv and every cache
@@ -90,6 +93,13 @@ $(PI): conf/pi/package.json conf/pi/package-lock.json $(ENV)
 	@$(call say,installing pi (about 20 s))
 	@rm -rf $(VENV)/pi && mkdir $(VENV)/pi && cp conf/pi/package.json conf/pi/package-lock.json $(VENV)/pi
 	@$(npm) --prefix $(VENV)/pi ci >&2 || $(call fail,pi was not installed: see above; then run make again)
+	@rm -rf $(CACHE)/npm
+	@touch $@
+
+$(SPEC): tests/commonmark/package.json tests/commonmark/package-lock.json $(ENV)
+	@$(call say,installing the examples of CommonMark for the tests)
+	@rm -rf $(VENV)/commonmark && mkdir $(VENV)/commonmark && cp tests/commonmark/*.json $(VENV)/commonmark
+	@$(npm) --prefix $(VENV)/commonmark ci >&2 || $(call fail,the examples were not installed: see above; then run make test again)
 	@rm -rf $(CACHE)/npm
 	@touch $@
 

@@ -1,4 +1,4 @@
-"""What of a person's text is a command of ours, and which.
+"""What of a person's text is a command of ours, which, and what the commands are.
 
 Pure. Front ends call it before they hand an inbound over; the conversation answers what it finds. Text that only looks
 like a command (a path, a word we do not know with more behind it) stays text.
@@ -7,26 +7,78 @@ like a command (a path, a word we do not know with more behind it) stays text.
 import difflib
 import re
 from collections.abc import Sequence
+from typing import Final, NamedTuple
 
-ABOUT = {
-    "help": "what I understand",
-    "stop": "end the running turn; it stays ended",
-    "new": "begin a new session in this room; the old one is kept",
-    "status": "what this room does",
-    "threads": "the rooms I know",
-    "start": "say hello",
+from actors.messages import BusyMode, Button
+from actors.phrases import ago, inert
+
+
+class _About(NamedTuple):
+    """`does`: what for, on a phone's line. `words`: those that stand behind it, in brackets if they may be left
+    out, empty if they mean nothing."""
+
+    does: str
+    words: str = ""
+
+
+_GROUPS: Final[dict[str, dict[str, _About]]] = {
+    "Work": {
+        "stop": _About("end the running turn"),
+        "status": _About("what this room does"),
+        "steer": _About("words that join the running turn", "[text]"),
+        "queue": _About("words that wait for the turn's end", "[text]"),
+    },
+    "Session": {
+        "new": _About("begin a new session"),
+        "sessions": _About("the sessions of this room"),
+        "resume": _About("go back to a session", "id"),
+        "compact": _About("summarise the session so far", "[what to keep]"),
+        "usage": _About("tokens and cost so far"),
+        "model": _About("show or choose the model", "[name]"),
+        "think": _About("how much the model thinks", "[level]"),
+    },
+    "Room": {
+        "threads": _About("all rooms"),
+        "topic": _About("bind this topic to a project", "project"),
+        "create": _About("make a new topic and room", "name [project]"),
+        "verbose": _About("how much of the tools shows", "[0–2]"),
+        "listen": _About("what I hear in a group", "[all|mentions]"),
+        "mute": _About("answers arrive silently", "[off]"),
+    },
+    "Agents": {
+        "restart": _About("start this room's agent anew"),
+        "kill": _About("end a room's agent", "room"),
+        "cleanup": _About("put idle agents to sleep, or end all", "[all]"),
+        "whoami": _About("who you are to me"),
+    },
+    "": {
+        "help": _About("what I understand"),
+        "start": _About("say hello"),
+    },
 }
-"""Every command with what it does, in the order in which help shows them."""
+"""Every command by what it is about, the likelier first. Help leaves out the last group."""
 
-ALIASES = {"cancel": "stop", "abort": "stop", "reset": "new", "rooms": "threads"}
+_ABOUT: Final = {name: about for group in _GROUPS.values() for name, about in group.items()}
 
-_SHAPE = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{3,64}))?(?:\s+(.*))?", re.DOTALL)
+_ALIASES: Final[dict[str, str]] = {
+    "cancel": "stop",
+    "abort": "stop",
+    "reset": "new",
+    "rooms": "threads",
+    "reasoning": "think",
+    "thinking": "think",
+}
+
+_ONCE: Final[dict[str, BusyMode]] = {"steer": "steer", "queue": "follow_up"}
+
+_SHAPE: Final = re.compile(r"/([A-Za-z0-9_]{1,32})(?:@([A-Za-z0-9_]{3,64}))?(?:\s+(.*))?", re.DOTALL)
 
 
 def parse(text: str, username: str | None = None) -> str | None:
     """The command in `text`: its name, `?word` for a bare unknown one, "" if another bot is meant; None for text.
 
-    `username`: the bot's own, without `@`; None where there are no bots, and an `@` means nothing.
+    `username`: the bot's own, without `@`; None where there are no bots, and an `@` means nothing. What `once` reads
+    is text.
     """
     shape = _SHAPE.fullmatch(text.strip())
     if shape is None:
@@ -36,19 +88,49 @@ def parse(text: str, username: str | None = None) -> str | None:
         return None
     if bot is not None and username is not None and bot.lower() != username.lower():
         return ""
-    name = ALIASES.get(word, word)
-    if name in ABOUT:
-        return name
+    name = _ALIASES.get(word, word)
+    if name in _ABOUT:
+        return None if rest and name in _ONCE else name
     return None if rest else f"?{word}"
+
+
+def once(text: str, username: str | None = None) -> tuple[BusyMode, str] | None:
+    """What is done with this one message while the agent is busy, and its words: `/steer words`, `/queue words`.
+
+    None for every other text, and for those two without words, which are commands.
+    """
+    shape = _SHAPE.fullmatch(text.strip())
+    mode = _ONCE.get(shape[1].lower()) if shape else None
+    if shape is None or mode is None or not shape[3]:
+        return None
+    if shape[2] is not None and (username is None or shape[2].lower() != username.lower()):
+        return None
+    return mode, shape[3]
+
+
+def argument(text: str) -> str:
+    """The words behind a command, as they were written; empty if there are none, or if the text is no command."""
+    shape = _SHAPE.fullmatch(text.strip())
+    return (shape[3] or "") if shape else ""
+
+
+def takes_words(name: str) -> bool:
+    """Whether the words behind this command mean something to it. `name`: as `parse` gave it."""
+    return name in _ABOUT and bool(_ABOUT[name].words)
 
 
 def nearest(word: str) -> str | None:
     """The command that somebody who wrote `/word` most likely meant."""
-    known = [*ABOUT, *ALIASES]
+    known = [*_ABOUT, *_ALIASES]
     # Half a word is a beginning more often than a misspelling; of two that it begins, the likelier stands first.
     begun = [name for name in known if name.startswith(word)]
     close = begun or difflib.get_close_matches(word, known, n=1, cutoff=0.6)
-    return ALIASES.get(close[0], close[0]) if close else None
+    return _ALIASES.get(close[0], close[0]) if close else None
+
+
+def menu() -> tuple[tuple[str, str], ...]:
+    """The commands and what they do, for a front end that shows a list of them while people type."""
+    return tuple((name, about.does) for name, about in _ABOUT.items() if name != "start")
 
 
 def answer(name: str) -> str:
@@ -60,23 +142,26 @@ def answer(name: str) -> str:
     word = name.removeprefix("?")
     near = nearest(word)
     hint = f"Did you mean /{near}?" if near else "/help shows what I understand."
-    return f"I do not know /{word}. {hint}"
+    return f"I do not know /{inert(word)}. {hint}"
+
+
+def send_as_text(text: str) -> tuple[tuple[Button, ...], ...]:
+    """The buttons under the answer to a word that is no command: it may have been meant as it stands."""
+    return ((Button(label="Send as text", command="text", argument=text.strip()),),)
 
 
 def help_text() -> str:
-    """All commands, one a line, as Markdown."""
-    return "\n".join(f"/{name} – {about}" for name, about in ABOUT.items() if name != "start")
+    """The commands as Markdown, by what they are about, one a line."""
+    return "\n".join(_help_group(title, commands) for title, commands in _GROUPS.items() if title)
+
+
+def _help_group(title: str, commands: dict[str, _About]) -> str:
+    lines = (f"{' '.join((f'/{name}', about.words)).strip()} – {about.does}" for name, about in commands.items())
+    return "\n".join((f"**{title}**", *lines))
 
 
 def listing(rooms: Sequence[tuple[str, str, float]], now: float) -> str:
     """Rooms (slug, title, last use in Unix seconds) as Markdown, one a line."""
     if not rooms:
         return "There is no room yet."
-    return "\n".join(f"- `{slug}` {title} – {_ago(now - used)}" for slug, title, used in rooms)
-
-
-def _ago(seconds: float) -> str:
-    for unit, name in ((86400, "d"), (3600, "h"), (60, "min")):
-        if seconds >= unit:
-            return f"{int(seconds // unit)} {name} ago"
-    return "just now"
+    return "\n".join(f"- `{slug}` {inert(title)} – {ago(now - used)}" for slug, title, used in rooms)

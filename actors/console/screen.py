@@ -11,6 +11,8 @@ from actors.messages import Delivery, DeliveryKind, ShowProgress
 
 REPEATED: Final = "(may be a repetition)"
 """Stands above a delivery that an earlier run of the service may have shown already."""
+CHOOSE: Final = "(type one of them)"
+"""Stands below the choices of a question: there is nothing to press here."""
 
 _DIM: Final = "\x1b[2m"
 _PLAIN: Final = "\x1b[0m"
@@ -75,7 +77,10 @@ class Screen:
         return pieces + self._say(text)
 
     def delivery(self, delivery: Delivery) -> list[Piece]:
-        """A message to the person, whole, or the rest of it if it is the answer that was being shown."""
+        """A message to the person, whole, or the rest of it if it is the answer that was being shown.
+
+        Of a file its path is shown, of a question's buttons what they say; the others are for fingers.
+        """
         pieces: list[Piece] = []
         rest = self._rest(delivery)
         if rest is None:
@@ -84,6 +89,9 @@ class Screen:
             rest = delivery.text.lstrip()
         pieces += self._say(rest)
         pieces += self.close()
+        pieces += self._say("".join(f"{line}\n" for line in _below(delivery)))
+        if delivery.footer:
+            pieces += self.notice(delivery.footer)
         if delivery.kind is DeliveryKind.ANSWER and delivery.turn is not None:
             self._answered.append(delivery.turn)
             if delivery.turn == self._turn:
@@ -138,6 +146,15 @@ class Screen:
         return None
 
 
+def _below(delivery: Delivery) -> list[str]:
+    """What stands below a delivery's text, line by line."""
+    lines = [] if delivery.file is None else [f"📎 {delivery.file}"]
+    if delivery.kind is DeliveryKind.QUESTION and delivery.keys:
+        labels = [key.label for row in delivery.keys for key in row]
+        lines += [*(f"  {number}. {label}" for number, label in enumerate(labels, 1)), CHOOSE]
+    return lines
+
+
 def banner(
     *, version: str, pi_version: str | None, provider: str, model: str, demo: bool, telegram: bool, workspace: str
 ) -> str:
@@ -151,11 +168,11 @@ def banner(
     if demo:
         lines += [
             "The model is an embedded demo. It repeats what you say, and understands, alone on a line:",
-            "  run: <shell command>    write: <file> <text>    slow: <n words>    help",
+            "  run: <shell command>    write: <file> <text>    ask: <question>    slow: <n words>    help",
         ]
         mends.append("export LLM_PROVIDER=zai LLM_API_KEY=…")
     if not telegram:
-        mends += ["export TELEGRAM_BOT_TOKEN=…", "export TELEGRAM_ALLOWED_USERS=…"]
+        mends.append("export TELEGRAM_BOT_TOKEN=…")
     if mends:
         what = " and ".join(["a real provider"] * demo + ["Telegram"] * (not telegram))
         lines += [f"To connect {what}, end this and begin again with:", *(f"  {mend}" for mend in mends)]

@@ -18,14 +18,17 @@ from actors.console.screen import Piece, Screen
 from actors.errors import Unavailable
 from actors.messages import (
     Delivery,
+    DeliveryKind,
     Doubt,
     Due,
     EndProgress,
     OutboxMessage,
     Place,
+    React,
     Sending,
     Sent,
     ShowProgress,
+    Undeliverable,
     Unsent,
     Wake,
     outbox_key,
@@ -52,6 +55,10 @@ class Notice(Message):
     dim: bool = True
 
 
+class QuestionShown(Message):
+    """The agent waits for the person: what is read next is the answer."""
+
+
 class Terminal(Actor[OutboxMessage | Notice]):
     """Writes what the person sees. When stdout takes no more, it sets `finished` and is silent."""
 
@@ -59,14 +66,17 @@ class Terminal(Actor[OutboxMessage | Notice]):
 
     def __init__(
         self,
-        store: Ref[Doubt | Due | Sending | Sent | Unsent],
-        console: Ref[Wake],
+        store: Ref[Doubt | Due | Sending | Sent | Unsent | Undeliverable],
+        console: Ref[Wake | QuestionShown],
         finished: trio.Event,
         *,
         stdout: int = 1,
         stderr: int = 2,
     ) -> None:
-        """`console`: woken after each delivery. `finished`: ends the service. `stdout`, `stderr`: file descriptors."""
+        """`console`: woken after each delivery, and told of questions. `finished`: ends the service.
+
+        `stdout`, `stderr`: file descriptors.
+        """
         self._store = store
         self._console = console
         self._finished = finished
@@ -94,6 +104,8 @@ class Terminal(Actor[OutboxMessage | Notice]):
                 await self._write(self._screen.notice(text, dim=dim))
             case EndProgress():
                 pass  # the line stays open: the rest of the answer belongs on it, and whatever else comes ends it first
+            case React():
+                pass  # the person sees that the line was taken
 
     async def stopping(self, reason: str) -> None:
         del reason
@@ -118,15 +130,21 @@ class Terminal(Actor[OutboxMessage | Notice]):
             self._forget_retry = self.context.send_after(_RETRY, Wake()).cancel
 
     async def _bring(self, delivery: Delivery) -> bool:
-        """Whether it was shown. If this is cut off in between, the row says `sending` and the next start doubts it."""
+        """Whether it is done with. If this is cut off in between, the row says `sending` and the next start doubts it.
+
+        What was shown has no id, so the store never asks for a change of it.
+        """
+        if delivery.kind is DeliveryKind.TOPIC:
+            await self._store.ask(Undeliverable(id=delivery.id, reason="the console has no topics"), timeout=_ASK)
+            return True
         self._debt = Unsent(id=delivery.id)
-        await self._store.ask(Sending(ids=(delivery.id,)), timeout=_ASK)
+        await self._store.ask(Sending(ids=(delivery.id,), revisions=(delivery.revision,)), timeout=_ASK)
         if not await self._write(self._screen.delivery(delivery)):
             return False
         self._debt = Sent(id=delivery.id, part=delivery.part, message_id=None, last=True)
         await self._settle()
         with suppress(ActorError):
-            self._console.tell_nowait(Wake())
+            self._console.tell_nowait(QuestionShown() if delivery.kind is DeliveryKind.QUESTION else Wake())
         return True
 
     async def _settle(self) -> None:

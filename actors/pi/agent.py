@@ -1,10 +1,11 @@
 """The agent actor: one room's pi process, owned as a resource.
 
-Told by its conversation (prompt, continue, recall, abort), tells it what happens; asks only the store. It decides
+Told by its conversation (prompt, steer, abort and so on), tells it what happens; asks only the store. It decides
 nothing about turns. If pi ends, hangs at its start or ignores an abort, this actor crashes, and its supervisor starts
 the next one.
 """
 
+import secrets
 from pathlib import Path
 from typing import Final
 
@@ -15,12 +16,16 @@ from actors.messages import (
     Abort,
     AgentEvent,
     AgentMessage,
+    AnswerDialog,
+    Compact,
     Continue,
     GetRoom,
     Prompt,
     Recall,
     Reopen,
     Room,
+    SetModel,
+    Steer,
     StoreRequest,
 )
 from actors.pi.errors import Misconfigured
@@ -60,14 +65,22 @@ class Agent(Actor[AgentMessage]):
         if live is None or message.incarnation != self.context.incarnation:
             return  # meant for a process that is gone; its Down has told the conversation
         match message:
-            case Prompt(turn=turn, text=text):
-                live.prompt(turn, text)
-            case Continue(turn=turn, note=note):
-                live.go_on(turn, note)
+            case Prompt():
+                live.prompt(message)
+            case Continue():
+                live.go_on(message)
+            case Steer():
+                live.steer(message)
             case Recall(turn=turn, since=since):
                 live.recall(turn, since)
             case Abort(turn=turn):
                 live.abort(turn)
+            case AnswerDialog(dialog=dialog, value=value):
+                live.answer(dialog, value)
+            case Compact(instructions=instructions):
+                live.compact(instructions)
+            case SetModel(model=model, thinking=thinking):
+                live.set_model(model, thinking)
 
     def describe(self) -> Description:
         if self._live is None:
@@ -89,13 +102,17 @@ class Agent(Actor[AgentMessage]):
         for folder in (session_dir, self._plan.tmp_dir):
             await _make(folder, "the service must be able to write in its state folder")
         async with trio.open_nursery() as nursery:
-            proc = await launch(self._plan.spec(room), nursery, grace=STOP_GRACE)
+            mark = secrets.token_urlsafe(32)
+            proc = await launch(self._plan.spec(room, mark), nursery, grace=STOP_GRACE, cages=self._plan.cages)
             try:
                 self._live = Live(
                     proc,
                     room=room,
                     provider=self._plan.provider,
                     incarnation=self.context.incarnation,
+                    mark=mark,
+                    outgoing=self._plan.outgoing_dir,
+                    store=self._store,
                     conversation=self._conversation,
                 )
                 await self._live.serve()

@@ -76,6 +76,16 @@ class SetModel(Wire, tag="set_model", tag_field="type"):
     model_id: str
 
 
+class GetAvailableThinkingLevels(Wire, tag="get_available_thinking_levels", tag_field="type"):
+    """Asks how much the model in use can think. Answered with ThinkingLevels."""
+
+
+class SetThinkingLevel(Wire, tag="set_thinking_level", tag_field="type"):
+    """Changes this session's level, to the nearest one that the model has; kept in the session only."""
+
+    level: str
+
+
 class Compact(Wire, tag="compact", tag_field="type"):
     """Summarises the session's older part; while it runs, prompts are refused."""
 
@@ -93,6 +103,8 @@ Command = (
     | GetSessionStats
     | GetAvailableModels
     | SetModel
+    | GetAvailableThinkingLevels
+    | SetThinkingLevel
     | Compact
 )
 

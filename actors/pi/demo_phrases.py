@@ -24,6 +24,7 @@ _USAGE = {
     "run": "run: <shell command>",
     "write": "write: <file> <text>",
     "ask": "ask: <question>",
+    "send": "send: <file>",
     "slow": "slow: <n words>",
     "spawn": "spawn: <task>",
 }
@@ -31,6 +32,7 @@ _RESULT_TITLES = {
     "bash": "The command printed:",
     "write": "The file is written:",
     "ask_user": "The answer to the question:",
+    "send_file": "The file is sent:",
     "spawn_subagent": "The sub-agent tool answered:",
 }
 _PHRASE_LINE = re.compile(rf"^[ \t]*({'|'.join(_USAGE)}):(.*)$", re.IGNORECASE | re.MULTILINE)
@@ -141,6 +143,8 @@ def _step(phrase: _Phrase, tools: Collection[str], call_id: str) -> Step:
             tool, arguments = "write", {"path": path, "content": content}
         case "ask" if rest:
             tool, arguments = "ask_user", {"question": rest}
+        case "send" if rest:
+            tool, arguments = "send_file", {"path": rest}
         case "spawn" if rest:
             tool, arguments = "spawn_subagent", {"task": rest}
         case "slow" if count := re.fullmatch(r"(\d{1,9})(\s+words?)?", rest):

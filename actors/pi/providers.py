@@ -13,8 +13,8 @@ from typing import Final
 import msgspec
 
 from actors.errors import ConfigurationError
+from actors.pi.answers import Model
 from actors.pi.catalogue import ALIASES, KNOWN
-from actors.pi.protocol import Model
 from actors.settings import PiSettings, Secret, Thinking
 
 KEY_VARIABLE: Final = "DISPATCHD_LLM_KEY"
@@ -108,6 +108,7 @@ def agent_files(provider: Provider, *, trust_projects: bool) -> dict[str, str]:
     settings = {
         "retry": {"enabled": True, "maxRetries": 3, "baseDelayMs": 2000},
         "httpIdleTimeoutMs": 300_000,
+        "steeringMode": "all",  # who writes three short messages wants one answer
         "enableInstallTelemetry": False,
         "defaultProjectTrust": "always" if trust_projects else "never",
     }

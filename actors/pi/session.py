@@ -10,7 +10,7 @@ from itertools import count
 
 import msgspec
 
-from actors.pi import commands, outputs, protocol
+from actors.pi import answers, commands, outputs, protocol
 from actors.pi.errors import TooManyPending
 from actors.pi.framing import Oversized
 from actors.pi.outputs import Output
@@ -21,7 +21,12 @@ MAX_PENDING = 64
 _MAX_TRACKED = 256  # tools or dialogs at once, and kinds of unknown events told of
 _SUMMARY = 120
 _LOOKED_AT = 4096  # characters of a text that is cut to a line: a secret in it is a short one
-_DIALOGS = frozenset({"select", "confirm", "input", "editor"})
+_DIALOGS: dict[str, outputs.DialogMethod] = {
+    "select": "select",
+    "confirm": "confirm",
+    "input": "input",
+    "editor": "editor",
+}
 _ANSWERED = frozenset({"stop", "length"})
 
 
@@ -66,7 +71,7 @@ class Session:
         self.compacting = False
         self.stop_reason: str | None = None
         self.error = ""
-        self.usage: protocol.Usage | None = None
+        self.usage: answers.Usage | None = None
         self.counts = Counts()
         self._max_pending = max_pending
         self._ids = count(1)
@@ -177,7 +182,7 @@ class Session:
         self._transcript = Transcript()
         return [outputs.RunStarted()]
 
-    def _end_message(self, message: protocol.MessageBody) -> Output:
+    def _end_message(self, message: answers.MessageBody) -> Output:
         text = message.text
         if message.role == "assistant":
             self.stop_reason, self.error, self.usage = message.stop_reason, message.error_message, message.usage
@@ -207,27 +212,26 @@ class Session:
     def _ask(self, request: protocol.ExtensionUiRequest) -> list[Output]:
         if request.method == "notify":
             return [outputs.Notified(request.notify_type, request.message)]
-        if request.method not in _DIALOGS:
+        method = _DIALOGS.get(request.method)
+        if method is None:
             return []
         if len(self._dialogs) >= _MAX_TRACKED:
             return [outputs.Ignored("extension", _cut(f"more than {_MAX_TRACKED} dialogs are open: {request.title}"))]
         self._dialogs[request.id] = set(self._tools)
         text = request.message or request.placeholder or request.prefill
         timeout = None if request.timeout is None else request.timeout / 1000
-        return [
-            outputs.DialogRequested(request.id, request.method, request.title, text, tuple(request.options), timeout)
-        ]
+        return [outputs.DialogRequested(request.id, method, request.title, text, tuple(request.options), timeout)]
 
     def _respond(self, response: protocol.Response) -> list[Output]:
         command = self._pending.pop(response.id, None) if response.id is not None else None
         if response.id is None or command is None:
             self.counts.stray += 1
             return [outputs.Ignored("stray", _cut(f"response to {response.id or 'no command'}: {response.error}"))]
-        data: protocol.Data | None = None
+        data: answers.Data | None = None
         ok, error = response.success, response.error
         if ok:
             try:
-                data = protocol.decode_data(command, response.data)
+                data = answers.decode_data(command, response.data)
             except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as unreadable:
                 self.counts.garbage += 1
                 ok = False

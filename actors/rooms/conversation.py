@@ -1,60 +1,86 @@
-"""The conversation actor: a shell around `turns`. It carries out commands and keeps the picture of the running turn.
+"""The conversation actor: a shell around `turns`. It carries out its steps and keeps the picture of the running turn.
 
-Woken by the router and by its agent's events; asks only the store; tells its agent and the outbox. It holds nothing
-that the store does not: after a crash it pulls its rows and its agent's session and goes on.
+Woken by the router and by its agent's events; asks only the store, and has a helper task fetch files; tells its agent,
+the router and the outbox. It holds nothing that the store does not: after a crash it pulls its rows and its agent's
+session and goes on.
 """
 
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
+from pathlib import Path
 from typing import Any, Final
 
 from actors.asking import insist
-from actors.commands import listing
 from actors.messages import (
-    Abort,
     AgentEvent,
     AgentMessage,
     AgentNoted,
     AgentReady,
-    AnswerCommand,
-    BeginTurn,
-    Continue,
-    DeliveryKind,
+    BusyMode,
+    Compacted,
     EndProgress,
-    EndTurn,
+    Fetch,
+    FileOffered,
+    GetRoom,
+    JoinTurn,
     ListRooms,
+    Mark,
+    ModelSet,
     NewDelivery,
     OutboxMessage,
+    Outcome,
     Place,
-    Prompt,
     PromptRefused,
     Pull,
-    Recall,
+    QuestionAsked,
+    QuestionClosed,
+    Queued,
+    React,
     Recalled,
     Reopen,
+    RequestStop,
     Room,
     RoomBusy,
     RoomIdle,
+    SendToSleep,
+    Sessions,
+    SteerTaken,
     StoreRequest,
+    Tell,
     TextGrew,
     Tick,
     ToolEnded,
     ToolStarted,
     TurnSettled,
     TurnTooLong,
+    UnfinishedRooms,
     Wake,
+    WakeRoom,
+    Work,
 )
-from actors.rooms import turns
-from actors.rooms.progress import Progress
-from actors.rooms.turns import Command, Turns
-from supervisor import Actor, ActorError, Description, Down, Mailbox, MailboxFull, Overflow, Ref, State, Timer
+from actors.rooms import commits, prompts, steps, words
+from actors.rooms.failures import last_failure
+from actors.rooms.fetching import Fetching, FilesHere
+from actors.rooms.line import BURST_QUIET, BurstQuiet
+from actors.rooms.owntime import OwnTime
+from actors.rooms.questions import QuestionOver
+from actors.rooms.showing import Showing
+from actors.rooms.steps import Known, Phase, Step
+from actors.rooms.turns import Turns
+from supervisor import Actor, ActorError, Description, Down, Mailbox, MailboxFull, Message, Overflow, Ref, State, Timer
 
-SHOW_EVERY: Final = 5.0
-"""Seconds after which a picture is repeated: an outbox that hears nothing for 15 s takes the turn for over."""
+_MARKS: Final = {
+    Outcome.DONE: Mark.DONE,
+    Outcome.FAILED: Mark.FAILED,
+    Outcome.QUARANTINED: Mark.FAILED,
+    Outcome.STOPPED: Mark.STOPPED,
+}
+_ABOUT_ROOMS: Final = ("threads", "kill", "recreate")
+_ABOUT_SESSIONS: Final = ("sessions", "resume")
 
-Hears = AgentEvent | Wake | Tick | TurnTooLong | Down
+Hears = AgentEvent | Wake | Tick | TurnTooLong | BurstQuiet | QuestionOver | FilesHere | Down
 
 
 def _key(message: Hears | Any) -> object | None:
@@ -74,28 +100,38 @@ class Conversation(Actor[Hears]):
         *,
         store: Ref[StoreRequest],
         agent: Ref[AgentMessage],
-        router: Ref[RoomIdle | RoomBusy],
+        router: Ref[RoomIdle | RoomBusy | WakeRoom | SendToSleep],
         outbox: Callable[[Place], Ref[OutboxMessage]],
+        files: Callable[[Place], Ref[Fetch] | None],
         new_session: Callable[[str], str],
         turn_timeout: float,
+        busy: BusyMode,
+        capacity: int,
+        projects: Mapping[str, Path],
     ) -> None:
-        """`new_session`: makes a session id for a room's slug. `turn_timeout`: seconds of the agent's own time."""
+        """`files`: who fetches what came from a place; None if nobody can. `new_session`: makes an id for a slug.
+
+        `turn_timeout`: seconds of the agent's own time. `busy`: what is done with a message that finds the agent busy,
+        unless the room says otherwise. `capacity`: how many may wait. `projects`: path by name.
+        """
         self._slug = slug
         self._store = store
         self._agent = agent
         self._router = router
         self._outbox_of = outbox
+        self._files_of = files
         self._new_session = new_session
         self._turn_timeout = turn_timeout
-        self._turns = Turns()
+        self._capacity = capacity
+        self._turns = Turns(busy, projects)
         self._pulled_room: Room | None = None
-        self._progress: Progress | None = None
-        self._shown: str | None = None
         self._told_idle = False
-        self._limit_timer: Timer | None = None
-        self._show_timer: Timer | None = None
+        self._question_timers: dict[int, Timer] = {}  # as many as there are questions that wait
 
     async def started(self) -> None:
+        self._fetching = Fetching(self.context, self._store, self._files_of)
+        self._showing = Showing(self.context, self._tell_outbox)
+        self._own_time = OwnTime(self.context, self._turn_timeout)
         self.context.monitor(self._agent)
         if self.context.system.snapshot(self._agent.path).state is State.RUNNING:
             # It has greeted another and may be running a turn: an admin has restarted the conversation alone.
@@ -108,47 +144,80 @@ class Conversation(Actor[Hears]):
         match message:
             case Wake():
                 await self._obey(await self._pull(), woken=True)
-            case TextGrew() | ToolStarted() | ToolEnded() | AgentNoted():
-                if self._progress is not None and self._shown == message.turn:
-                    self._progress.take(message)
-                    self._show()
-            case AgentReady(incarnation=incarnation, session_id=session, leaf=leaf):
-                if session == self._room.session_id:
-                    await self._obey(self._turns.agent_ready(incarnation, leaf))
-                else:  # it looked for its session just before the room began another
-                    self._tell_agent(Reopen(session_id=self._room.session_id))
-            case Recalled(incarnation=incarnation, turn=turn, entries=entries, leaf=leaf):
-                await self._obey(self._turns.recalled(incarnation, turn, entries, leaf))
-            case PromptRefused(incarnation=incarnation, turn=turn, error=error):
-                await self._obey(self._turns.refused(incarnation, turn, error))
-            case TurnSettled(incarnation=incarnation, turn=turn, text=text, stop_reason=why, error=error, leaf=leaf):
-                await self._obey(self._turns.settled(incarnation, turn, text, why, error, leaf))
-            case Down(incarnation=incarnation, reason=reason):
-                if self._progress is not None:
-                    self._progress.cut_off()
-                await self._obey(self._turns.agent_down(incarnation, reason))
-            case TurnTooLong():
-                await self._obey(self._turns.too_long(message.turn))
             case Tick():
-                if self._progress is not None:
-                    self._show()
-                    self._show_timer = self.context.send_after(SHOW_EVERY, Tick())
+                self._showing.again(self._room)
+            case TextGrew() | ToolStarted() | ToolEnded() | AgentNoted() | FileOffered():
+                self._showing.take(self._room, message)
+                if isinstance(message, FileOffered):
+                    self._tell_outbox(Wake())
+                await self._obey(self._turns.questions.moved() if isinstance(message, ToolStarted | ToolEnded) else [])
+            case Down():
+                self._showing.cut_off()
+                if self._turns.questions.asking:  # the answer may have come already, and waits in the store
+                    await self._obey(await self._pull())
+                await self._obey(self._turns.agent_down(message.incarnation, message.reason))
+            case AgentReady() if message.session_id != self._room.session_id:
+                # It looked for its session just before the room began another.
+                self._tell_agent(Reopen(session_id=self._room.session_id))
+            case _:
+                await self._obey(self._decide(message))
+
+    def _decide(self, message: Hears) -> list[Step]:
+        """What follows from a fact."""
+        turns = self._turns
+        match message:
+            case AgentReady():
+                return turns.agent_ready(message)
+            case Recalled():
+                return turns.recalled(message)
+            case PromptRefused():
+                return turns.refused(message)
+            case TurnSettled():
+                return turns.settled(message)
+            case SteerTaken():
+                return turns.steer_taken(message)
+            case QuestionAsked():
+                return turns.asked(message)
+            case QuestionClosed():
+                return turns.question_closed(message)
+            case Compacted():
+                return turns.compacted(message)
+            case ModelSet():
+                return turns.model_set(message)
+            case TurnTooLong(turn=turn):
+                return turns.too_long(turn)
+            case BurstQuiet(newest=newest):
+                return turns.quiet(newest)
+            case QuestionOver(question=question):
+                return turns.questions.expired(question)
+            case FilesHere(saved=saved, failed=failed):
+                return turns.fetched(saved, failed)
+            case _:
+                raise TypeError(f"a conversation does not understand {type(message).__name__}")
 
     def describe(self) -> Description:
-        turn = self._turns.turn
-        if turn is None:
-            doing = f"{self._turns.waiting} waiting for the agent" if self._turns.waiting else "idle"
-        else:
-            doing = f"{turn.id}: {self._turns.phase}"
-            if self._progress is not None and self._turns.phase is turns.Phase.RUNNING:
-                doing = f"{turn.id}: {self._progress.doing}"
-            if self._turns.waiting:
-                doing += f", {self._turns.waiting} waiting"
-        return Description(doing=doing)
+        turn, waiting = self._turns.turn, self._turns.waiting
+        if turn is None and self._turns.phase is Phase.IDLE:
+            return Description(doing=f"{waiting} waiting for the agent" if waiting else "idle")
+        doing = self._doing if turn is None else f"{turn.id}: {self._doing}"
+        return Description(doing=f"{doing}, {waiting} waiting" if waiting else doing)
 
-    async def _restart_agent(self) -> None:
-        with suppress(ActorError):  # refused if the room is being stopped
-            await self.context.system.restart_child(self._agent.path)
+    @property
+    def _doing(self) -> str:
+        """In a few words, what the agent does."""
+        turns = self._turns
+        if turns.questions.asking:
+            return "waiting for an answer"
+        if turns.phase is Phase.RUNNING:
+            return self._showing.doing or "thinking"
+        if turns.phase is Phase.IDLE:
+            return "idle" if turns.agent is not None else "starting its agent"
+        return "summarising the session" if turns.phase is Phase.COMPACTING else turns.phase.value
+
+    @property
+    def _since(self) -> float:
+        """When the open turn began, Unix seconds; now if none is open."""
+        return time.time() if self._turns.turn is None else self._turns.turn.started_at
 
     # --- carrying out
 
@@ -157,93 +226,147 @@ class Conversation(Actor[Hears]):
         assert self._pulled_room is not None, "the first message of a conversation is its own wake"
         return self._pulled_room
 
-    async def _pull(self) -> list[Command]:
+    async def _pull(self) -> list[Step]:
         work = await insist(self._store, Pull(slug=self._slug))
         self._pulled_room = work.room
-        return self._turns.pulled(work)
+        return self._turns.pulled(work, await self._look_up(work))
 
-    async def _obey(self, commands: list[Command], *, woken: bool = False) -> None:
-        todo = deque(commands)
-        while todo:
-            todo.extend(await self._do(todo.popleft()))
+    async def _look_up(self, work: Work) -> Known:
+        """What the commands that wait ask about."""
+        asked = {command.command for command in work.commands}
+        rooms = await insist(self._store, ListRooms()) if asked.intersection(_ABOUT_ROOMS) else ()
+        about_sessions = asked.intersection(_ABOUT_SESSIONS)
+        sessions = await insist(self._store, Sessions(slug=self._slug)) if about_sessions else ()
+        room = self._agent.path.rpartition("/")[0]
+        failure = last_failure(self.context.system, room) if "log" in asked else ""
+        return Known(time.time(), self._doing, rooms, sessions, failure)
+
+    async def _obey(self, todo: list[Step], *, woken: bool = False) -> None:
+        queue = deque(todo)
+        while queue:
+            queue.extend(await self._do(queue.popleft()))
+        if self._turns.questions.asking:
+            self._own_time.pause()
+        else:
+            self._own_time.go_on()
+        self._showing.waits(self._room, waits=bool(self._turns.questions.asking))
+        self._watch_questions()
+        if self._turns.idle:
+            self._showing.end()  # what it shows was dropped before it began
         self._tell_router(woken=woken)
 
-    async def _do(self, command: Command) -> list[Command]:
-        """Carry out one command; returns those that follow from it."""
-        match command:
-            case turns.Begin(turn, attempt, inbounds, leaf):
-                begun = await insist(
-                    self._store,
-                    BeginTurn(slug=self._slug, turn=turn, attempt=attempt, inbounds=inbounds, leaf_before=leaf),
-                )
-                return self._turns.began(begun)
-            case turns.SendPrompt(turn, text):
-                self._limit(turn)
-                self._tell_agent(Prompt(turn=turn, incarnation=self._incarnation, text=text))
-            case turns.SendContinue(turn, note):
-                self._limit(turn)
-                self._tell_agent(Continue(turn=turn, incarnation=self._incarnation, note=note))
-            case turns.SendRecall(turn, since):
-                self._limit(turn)
-                self._tell_agent(Recall(turn=turn, incarnation=self._incarnation, since=since))
-            case turns.SendAbort(turn):
-                self._tell_agent(Abort(turn=turn, incarnation=self._incarnation))
-            case turns.ShowTurn(turn, note):
-                self._begin_showing(turn, note)
-            case turns.End():
-                return await self._end(command)
-            case turns.Answer(queued, deliveries, fresh):
-                return await self._answer(queued.id, deliveries, fresh=fresh)
-            case turns.ListRooms(queued):
-                rooms = await insist(self._store, ListRooms(limit=50))
-                text = listing([(room.slug, room.title, room.updated_at) for room in rooms], time.time())
-                told = NewDelivery(kind=DeliveryKind.NOTE, text=text, reply_to=queued.message_id)
-                return await self._answer(queued.id, (told,), fresh=False)
+    async def _do(self, step: Step) -> list[Step]:
+        """Carry out one step; returns those that follow from it."""
+        slug = self._slug
+        match step:
+            case steps.Begin():
+                turn = await insist(self._store, commits.begin(slug, step))
+                self._showing.begun(self._room)
+                return self._turns.began(turn)
+            case steps.Join(turn, inbounds):
+                joins = [JoinTurn(slug=slug, turn=turn, inbound=inbound) for inbound in inbounds]
+                *_, joined = [await insist(self._store, join) for join in joins]
+                return self._turns.joined(joined, inbounds)
+            case steps.Interrupt(turn):
+                await insist(self._store, RequestStop(slug=slug))
+                return self._turns.interrupted(turn)
+            case steps.End():
+                return await self._end(step)
+            case steps.Answer():
+                return await self._answer(step)
+            case steps.Open():
+                self._turns.questions.opened(await insist(self._store, commits.open_question(slug, step, time.time())))
+                self._tell_outbox(Wake())
+            case steps.Close():
+                await insist(self._store, commits.close_question(slug, step))
+                self._tell_outbox(Wake())
+            case steps.TellPeople(deliveries):
+                await self._tell_people(*deliveries)
+            case steps.NoteBusy(waiting, place):
+                await self._tell_people(self._busy(waiting, place))
+            case steps.Sleep(room, stop):
+                await self._sleep(room, stop=stop)
+                return await self._pull()  # it may be this room that is to stop
+            case steps.RestartAgent():
+                self.context.start_soon(self._restart_agent)
+            case steps.FetchFiles(attachments):
+                self._fetching.begin(self._room, attachments)
+            case steps.AwaitBurst(newest):
+                self.context.send_after(BURST_QUIET, BurstQuiet(newest=newest))
+            case steps.ShowTurn(turn, note):
+                self._showing.begin(self._room, turn, self._since, note, begun=self._turns.turn is not None)
+            case _:
+                await self._instruct(step)
         return []
 
-    async def _end(self, end: turns.End) -> list[Command]:
-        await insist(
-            self._store,
-            EndTurn(
-                slug=self._slug,
-                turn=end.turn,
-                outcome=end.outcome,
-                answer=end.answer,
-                leaf=end.leaf,
-                deliveries=end.deliveries,
-            ),
-        )
-        self._unlimit()
-        self._stop_showing()
+    async def _instruct(self, step: Step) -> None:
+        """A step that is the agent's."""
+        if isinstance(step, steps.SendPrompt | steps.SendContinue | steps.SendRecall):
+            self._own_time.begin(step.turn)
+        if isinstance(step, steps.SendPrompt | steps.SendSteer):
+            unseen = prompts.unseen(step.inbounds, self._turns.ready)
+            if unseen is not None:
+                await self._tell_people(unseen)
+        message = prompts.message(step, self._room, self._turns.ready, since=self._since, now=time.time())
+        assert message is not None, step
+        self._tell_agent(message)
+
+    async def _end(self, end: steps.End) -> list[Step]:
+        await insist(self._store, commits.end(self._slug, end, self._own_time.end()))
+        self._fetching.give_up()
+        self._showing.end()
         self._tell_outbox(EndProgress(place=self._room.place, turn=end.turn))
+        if end.outcome in _MARKS:
+            self._mark(end.receipts, _MARKS[end.outcome])
         self._tell_outbox(Wake())
         return await self._pull()
 
-    async def _answer(self, inbound: int, deliveries: tuple[NewDelivery, ...], *, fresh: bool) -> list[Command]:
-        session = self._new_session(self._slug) if fresh else None
-        await insist(
-            self._store,
-            AnswerCommand(slug=self._slug, inbound=inbound, deliveries=deliveries, new_session=session),
-        )
+    def _mark(self, messages: tuple[int, ...], mark: Mark) -> None:
+        for message in messages:
+            self._tell_outbox(React(place=self._room.place, message_id=message, mark=mark))
+
+    async def _answer(self, answer: steps.Answer) -> list[Step]:
+        session = self._new_session(self._slug) if answer.fresh else answer.session
+        await insist(self._store, commits.answer(self._slug, answer, session))
+        self._mark(answer.receipts, Mark.DONE if answer.drop is None else Mark.STOPPED)
         self._tell_outbox(Wake())
         if session is not None:
             self._tell_agent(Reopen(session_id=session))
         return await self._pull()
 
-    def _limit(self, turn: str) -> None:
-        self._unlimit()
-        self._limit_timer = self.context.send_after(self._turn_timeout, TurnTooLong(turn=turn))
+    def _busy(self, waiting: Queued, place: int) -> NewDelivery:
+        doing, since, now = self._doing, self._since, time.time()
+        return words.busy(waiting, doing=doing, since=since, place=place, capacity=self._capacity, now=now)
 
-    def _unlimit(self) -> None:
-        if self._limit_timer is not None:
-            self._limit_timer.cancel()
-            self._limit_timer = None
+    async def _tell_people(self, *deliveries: NewDelivery) -> None:
+        await insist(self._store, Tell(slug=self._slug, deliveries=deliveries))
+        self._tell_outbox(Wake())
+
+    async def _sleep(self, slug: str | None, *, stop: bool) -> None:
+        rooms: tuple[Room, ...] = ()
+        if stop and slug is None:
+            rooms = await insist(self._store, UnfinishedRooms())
+        elif stop and slug is not None:
+            rooms = (await insist(self._store, GetRoom(slug=slug)),)
+        for room in rooms:
+            if await insist(self._store, RequestStop(slug=room.slug)):
+                self._say(self._router, WakeRoom(room=room))
+        self._say(self._router, SendToSleep(slug=slug))
+
+    def _watch_questions(self) -> None:
+        """One timer for each question that waits."""
+        waiting = self._turns.questions.waiting
+        for number in self._question_timers.keys() - waiting.keys():
+            self._question_timers.pop(number).cancel()
+        for number in waiting.keys() - self._question_timers.keys():
+            left = max(0.0, waiting[number].expires_at - time.time())
+            self._question_timers[number] = self.context.send_after(left, QuestionOver(question=number))
+
+    async def _restart_agent(self) -> None:
+        with suppress(ActorError):  # refused if the room is being stopped
+            await self.context.system.restart_child(self._agent.path)
 
     # --- telling others, never waiting for them
-
-    @property
-    def _incarnation(self) -> int:
-        return self._turns.agent or 0
 
     def _tell_agent(self, message: AgentMessage) -> None:
         # An agent that is gone has told us so, or will: its Down decides what becomes of the turn.
@@ -256,10 +379,11 @@ class Conversation(Actor[Hears]):
 
     def _tell_outbox(self, message: OutboxMessage) -> None:
         # A picture or a wake that is lost costs nothing: the rows are there, and the outbox looks by itself too.
-        try:
-            self._outbox_of(self._room.place).tell_nowait(message)
-        except ActorError:
-            return
+        self._say(self._outbox_of(self._room.place), message)
+
+    def _say(self, whom: Ref[Any], message: Message) -> None:
+        with suppress(ActorError):
+            whom.tell_nowait(message)
 
     def _tell_router(self, *, woken: bool) -> None:
         """Say what has changed. After a wake also what has not: the router takes a room that it woke for busy.
@@ -273,24 +397,3 @@ class Conversation(Actor[Hears]):
         with suppress(ActorError):
             self._router.tell_nowait(message)
             self._told_idle = idle
-
-    def _begin_showing(self, turn: str, note: str | None) -> None:
-        if self._progress is None or self._shown != turn:
-            self._stop_showing()
-            open_turn = self._turns.turn
-            since = time.time() if open_turn is None else open_turn.started_at
-            self._progress, self._shown = Progress(self._room.place, turn, since), turn
-            self._show_timer = self.context.send_after(SHOW_EVERY, Tick())
-        if note is not None:
-            self._progress.note(note)
-        self._show()
-
-    def _stop_showing(self) -> None:
-        self._progress = self._shown = None
-        if self._show_timer is not None:
-            self._show_timer.cancel()
-            self._show_timer = None
-
-    def _show(self) -> None:
-        if self._progress is not None:
-            self._tell_outbox(self._progress.picture())

@@ -3,25 +3,41 @@
 Pure. Fed with the agent's events; `picture` is what the outbox shows, cumulative and bounded.
 """
 
-from typing import Final
+from typing import Final, Literal
 
-from actors.messages import AgentNoted, Place, ShowProgress, TextGrew, ToolEnded, ToolStarted
+import msgspec
+
+from actors.messages import AgentNoted, FileOffered, Place, ShowProgress, TextGrew, ToolEnded, ToolStarted
 
 KEPT_LINES: Final = 30
-"""How many tool lines a picture carries; the oldest go first."""
+"""How many lines a picture carries; the oldest go first."""
 LINE: Final = 120
 """Characters of one line."""
 
+ASKS: Final = "ask_user"
+"""The tool that asks a person: its question is a message, so it has no line."""
+
+
+class _Line(msgspec.Struct):
+    """One line. `tool`: whether it is a tool's, which a room may not want to see; `ended`: how that went."""
+
+    text: str
+    tool: bool
+    began: float = 0.0
+    ended: str = ""
+
 
 class Progress:
-    """One turn's picture."""
+    """One turn's picture. `waits`: for a person, so that nothing moves here until they answer."""
 
     def __init__(self, place: Place, turn: str, since: float) -> None:
+        self.waits = False
         self._place = place
         self._turn = turn
         self._since = since
+        self._begun = False
         self._text = ""
-        self._lines: dict[str, str] = {}
+        self._lines: dict[str, _Line] = {}
         self._running: dict[str, str] = {}
         self._notes = 0
 
@@ -32,38 +48,61 @@ class Progress:
             return f"running {next(reversed(self._running.values()))}"
         return "answering" if self._text else "thinking"
 
-    def take(self, event: TextGrew | ToolStarted | ToolEnded | AgentNoted) -> None:
-        """Something happened in the run."""
+    def take(self, event: TextGrew | ToolStarted | ToolEnded | AgentNoted | FileOffered, now: float) -> None:
+        """Something happened in the run. `now`: monotonic seconds."""
         match event:
             case TextGrew(text=text):
                 self._text = text
             case ToolStarted(call=call, tool=tool, summary=summary):
                 self._running[call] = tool
-                self._line(call, f"{tool}: {summary}" if summary else tool)
+                if tool != ASKS:
+                    self._add(call, _Line(f"{tool}: {summary}" if summary else tool, tool=True, began=now))
             case ToolEnded(call=call, failed=failed):
                 self._running.pop(call, None)
-                if failed and call in self._lines:
-                    self._lines[call] += " – failed"
+                if call in self._lines:
+                    line = self._lines[call]
+                    line.ended = f" – {'failed' if failed else 'ok'}, {now - line.began:.1f} s"
             case AgentNoted(text=text):
                 self.note(text)
+            case FileOffered(name=name):
+                self.note(f"sends {name}")
+
+    def begun(self) -> None:
+        """It is committed that the turn runs."""
+        self._begun = True
 
     def note(self, text: str) -> None:
         """Add a line that is not a tool's."""
         self._notes += 1
-        self._line(f"note {self._notes}", text)
+        self._add(f"note {self._notes}", _Line(text, tool=False))
 
     def cut_off(self) -> None:
         """The agent is gone; what it was running runs no more."""
         self._running.clear()
 
-    def picture(self) -> ShowProgress:
-        """What to show now."""
+    def picture(self, verbose: Literal[0, 1, 2]) -> ShowProgress:
+        """What to show now. `verbose`: as the room has it; what is no tool's shows always."""
+        lines = tuple(
+            _short(line.text, line.ended if verbose == 2 else "")
+            for line in self._lines.values()
+            if verbose or not line.tool
+        )
         return ShowProgress(
-            place=self._place, turn=self._turn, text=self._text, tools=tuple(self._lines.values()), since=self._since
+            place=self._place,
+            turn=self._turn,
+            text=self._text,
+            tools=lines,
+            since=self._since,
+            begun=self._begun,
+            waits=self.waits,
         )
 
-    def _line(self, key: str, text: str) -> None:
-        line = " ".join(text.split())
-        self._lines[key] = line if len(line) <= LINE else line[: LINE - 1] + "…"
+    def _add(self, key: str, line: _Line) -> None:
+        self._lines[key] = line
         while len(self._lines) > KEPT_LINES:
             del self._lines[next(iter(self._lines))]
+
+
+def _short(text: str, end: str) -> str:
+    line, most = " ".join(text.split()), LINE - len(end)
+    return (line if len(line) <= most else line[: most - 1] + "…") + end

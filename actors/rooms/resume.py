@@ -4,10 +4,11 @@ Pure. pi's events are hints, its session file is the truth: what stands there ha
 session's only writer, so every user entry behind the leaf that was noted before the turn began is the turn's own.
 """
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Iterable, Sequence
+from typing import Final, NamedTuple
 
 from actors.messages import Entry
+from actors.redaction import redact
 
 RESUME_NOTE = (
     "[dispatchd] The process was interrupted and has been restarted while you worked on the last message. "
@@ -17,14 +18,19 @@ RESUME_NOTE = (
 """What the model reads when it is to go on. The mark in front says that no person wrote it; the demo model needs it."""
 
 
+_ANSWERED: Final = ("stop", "length")
+"""How an assistant's message ends that is an answer, as pi says it."""
+
+
 class Again(NamedTuple):
     """Nothing ran: send the original prompt."""
 
 
 class GoOn(NamedTuple):
-    """It ran and was cut off: make the model continue."""
+    """It ran and was cut off: make the model continue. `said`: what it had answered before it was steered further."""
 
     note: str
+    said: str = ""
 
 
 class Finished(NamedTuple):
@@ -46,12 +52,56 @@ def decide(entries: Sequence[Entry]) -> Decision:
     if not any(entry.role == "user" for entry in entries):
         return Again()
     last = [entry for entry in entries if entry.role in ("user", "assistant", "toolResult")][-1]
-    if last.role == "assistant" and last.stop_reason in ("stop", "length"):
+    if last.role == "assistant" and last.stop_reason in _ANSWERED:
         return Finished(_answer(entries), last.stop_reason)
-    return GoOn(RESUME_NOTE)
+    return GoOn(RESUME_NOTE, _joined(entry for entry in entries if entry.stop_reason in _ANSWERED))
+
+
+def heard(entries: Sequence[Entry], steers: Sequence[tuple[int, Sequence[str]]]) -> set[int]:
+    """Which of the messages that were to join the run stand in the session: (id, the words of each) in, ids out.
+
+    The first of the person's entries is the prompt. An entry says each text of a message, and perhaps more about it; it
+    stands for one message only, so that of two that say the same one may be there and the other not.
+    """
+    spare = [_plain(entry.text) for entry in entries if entry.role == "user"][1:]
+    found = set()
+    for says in (_is, _has):
+        for inbound, texts in steers:
+            said = [_plain(redact(text)) for text in texts]
+            entry = next((entry for entry in spare if says(entry, said)), None)
+            if inbound not in found and entry is not None:
+                spare.remove(entry)
+                found.add(inbound)
+    return found
+
+
+def _is(entry: str, said: Sequence[str]) -> bool:
+    return entry == "\n".join(said)
+
+
+def _has(entry: str, said: Sequence[str]) -> bool:
+    """Whether the lines of all of these are among those of the entry."""
+    return all(f"\n{text}\n" in f"\n{entry}\n" for text in said if text)
+
+
+def answered(note: str, answers: Sequence[str]) -> str:
+    """The note that makes the model go on, with what people answered to the question that the interruption cut off."""
+    said = "".join(
+        f"\nYour question has been answered in the meantime, do not ask it again: {text}" for text in answers
+    )
+    return note + said
+
+
+def _plain(text: str) -> str:
+    return "\n".join(line.strip() for line in text.splitlines() if line.strip())
 
 
 def _answer(entries: Sequence[Entry]) -> str:
-    """The agent's last message, or all it said if that one is empty."""
-    texts = [entry.text for entry in entries if entry.role == "assistant" and entry.stop_reason != "error"]
-    return texts[-1] or "\n\n".join(text for text in texts if text)
+    """All that ended a run or was said before it was steered; or all there is, if the last message is empty."""
+    said = [entry for entry in entries if entry.role == "assistant" and entry.stop_reason != "error"]
+    whole = bool(said[-1].text)
+    return _joined(each for each in said if each.stop_reason in _ANSWERED or not whole)
+
+
+def _joined(said: Iterable[Entry]) -> str:
+    return "\n\n".join(each.text for each in said if each.text)

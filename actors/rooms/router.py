@@ -16,19 +16,22 @@ import trio
 from actors.asking import insist
 from actors.messages import (
     FailRoom,
-    GetRoom,
     OutboxMessage,
     Place,
     Pull,
     Room,
     RoomBusy,
     RoomIdle,
+    SendToSleep,
     StoreRequest,
+    Tell,
     Tick,
     UnfinishedRooms,
     Wake,
     WakeRoom,
 )
+from actors.rooms import words
+from actors.rooms.failures import last_failure
 from supervisor import (
     Actor,
     ActorError,
@@ -66,16 +69,18 @@ class Awake(msgspec.Struct):
     """What the router knows of a room in the tree.
 
     `room`: None if an earlier incarnation of the router woke it. `idle_since`: monotonic seconds, None while it may be
-    busy. `again`: it was woken when it could not be told; it comes back once it has left.
+    busy. `again`: it was woken when it could not be told; it comes back once it has left. `tired`: it leaves as soon as
+    it is idle.
     """
 
     room: Room | None
     where: Where
     idle_since: float | None = None
     again: bool = False
+    tired: bool = False
 
 
-Hears = WakeRoom | RoomIdle | RoomBusy | RoomUp | Tick | Down
+Hears = WakeRoom | RoomIdle | RoomBusy | SendToSleep | RoomUp | Tick | Down
 
 
 def _key(message: Hears | Any) -> object | None:
@@ -130,6 +135,8 @@ class Router(Actor[Hears]):
                 self._idle(slug)
             case RoomBusy(slug=slug):
                 self._busy(slug)
+            case SendToSleep(slug=slug):
+                self._send_to_sleep(slug)
             case RoomUp(slug=slug, failure=failure):
                 self._up(slug, failure)
             case Down(path=path, reason=reason, restarting=restarting):
@@ -148,8 +155,11 @@ class Router(Actor[Hears]):
     def _wake(self, room: Room) -> None:
         known = self._rooms.get(room.slug)
         if known is None:
+            waited = room.slug in self._waiting
             self._waiting[room.slug] = room
             self._fill()
+            if not waited and len(self._waiting) > self._leaving:
+                self.context.start_soon(self._say_full, room)
             return
         known.room, known.idle_since = room, None
         if known.where is Where.AWAKE:
@@ -161,12 +171,23 @@ class Router(Actor[Hears]):
         known = self._rooms.get(slug)
         if known is not None and known.where is Where.AWAKE:
             known.idle_since = trio.current_time()
+            if known.tired:
+                self._retire(slug)
             self._fill()
 
     def _busy(self, slug: str) -> None:
         known = self._rooms.get(slug)
         if known is not None:
             known.idle_since = None
+
+    def _send_to_sleep(self, slug: str | None) -> None:
+        for each in [slug] if slug is not None else list(self._rooms):
+            known = self._rooms.get(each)
+            if known is None or known.where is Where.LEAVING:
+                continue
+            known.tired = True
+            if known.where is Where.AWAKE and known.idle_since is not None:
+                self._retire(each)
 
     def _up(self, slug: str, failure: str) -> None:
         known = self._rooms.get(slug)
@@ -200,14 +221,18 @@ class Router(Actor[Hears]):
             room = self._waiting.pop(slug)
             self._rooms[slug] = Awake(room, Where.STARTING)
             self.context.start_soon(self._start, room)
-        leaving = sum(known.where is Where.LEAVING for known in self._rooms.values())
         idle = sorted(
             (known.idle_since, slug)
             for slug, known in self._rooms.items()
             if known.where is Where.AWAKE and known.idle_since is not None
         )
-        for _, slug in idle[: max(0, len(self._waiting) - leaving)]:
+        for _, slug in idle[: max(0, len(self._waiting) - self._leaving)]:
             self._retire(slug)
+
+    @property
+    def _leaving(self) -> int:
+        """How many places are about to be free."""
+        return sum(known.where is Where.LEAVING for known in self._rooms.values())
 
     def _retire_old(self) -> None:
         now = trio.current_time()
@@ -265,20 +290,24 @@ class Router(Actor[Hears]):
         if work.turn is not None or work.queue or work.commands:
             await self._tell_self(WakeRoom(room=work.room))
 
+    async def _say_full(self, room: Room) -> None:
+        told = words.full(self._most, f"full:{room.slug}:{time.time_ns()}")
+        await insist(self._store, Tell(slug=room.slug, deliveries=(told,)))
+        await self._tell(self._outbox_of(room.place), Wake())
+
     async def _report(self, slug: str, reason: str) -> None:
         text = (
             f"The agent of this room could not be kept running and was given up: {self._cause(slug, reason)}\n\n"
             "The conversation is kept. Your next message tries again."
         )
-        await insist(self._store, FailRoom(slug=slug, key=f"{slug}:{time.time_ns()}", text=text))
-        room = await insist(self._store, GetRoom(slug=slug))
-        await self._tell(self._outbox_of(room.place), Wake())
+        work = await insist(self._store, Pull(slug=slug))
+        # Its turn is not over: the next message goes on with it, so there is nothing to retry.
+        buttons = words.crash(None)
+        await insist(self._store, FailRoom(slug=slug, key=f"{slug}:{time.time_ns()}", text=text, buttons=buttons))
+        await self._tell(self._outbox_of(work.room.place), Wake())
 
     def _cause(self, slug: str, reason: str) -> str:
-        """What went wrong in the room itself, in words for people: the supervisor's own reason is about paths."""
-        below = self._path(slug) + "/"
-        failures = reversed(self.context.system.telemetry.failures)
-        cause = next((failure.reason for failure in failures if failure.path.startswith(below)), "")
+        cause = last_failure(self.context.system, self._path(slug))
         return cause or ("it ended right after its start" if reason == "noproc" else reason)
 
     async def _tell_self(self, message: Hears) -> None:

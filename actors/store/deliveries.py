@@ -1,10 +1,14 @@
-"""The rows of deliveries and previews: what goes out to people, part by part, and how sure it is that it went.
+"""The rows of deliveries: what goes out to people, part by part, and how sure it is that it went.
 
-Plain functions of a connection and a request, called inside a transaction by `records`; other records queue deliveries
-through `queue_delivery`. A delivery's life: waiting → sending → waiting (next part, or again) → sent or undeliverable.
+Plain functions of a connection and a request, called inside a transaction by `records`. A delivery's life: waiting →
+sending → waiting (next part, or again) → sent or undeliverable. One that has arrived and is then changed (in
+`outgoing`) waits once more, to be edited: that is told by a `revision` that nobody has been shown.
 """
 
+from itertools import zip_longest
+
 import apsw
+import msgspec
 
 from actors.messages import (
     Delivery,
@@ -12,32 +16,27 @@ from actors.messages import (
     Doubt,
     Doubted,
     Due,
+    Edited,
+    Key,
     NewDelivery,
     Place,
-    Preview,
-    PreviewGone,
-    PreviewShown,
     Sending,
     Sent,
-    StalePreviews,
+    Topic,
     Undeliverable,
     Unsent,
 )
+from actors.phrases import inert
+from actors.store.buttons import buttons_of, press_data
 from actors.store.errors import Conflict
+from actors.store.outgoing import tell_room
+from actors.store.rooms import room
 from actors.store.texts import storable
 
-_Row = tuple[int, str, int, int | None, str, str, int | None, str | None, int, int, int, float]
-
-
-def queue_delivery(
-    db: apsw.Connection, now: float, place: Place, new: NewDelivery, *, turn: str | None = None, key: str | None = None
-) -> None:
-    """Queues a message to a place; one with a `key` that was seen before is not queued again."""
-    db.execute(
-        "INSERT INTO deliveries (key, front, chat, thread, kind, text, reply_to, turn, created_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) ON CONFLICT (key) DO NOTHING",
-        (key, place.front, place.chat, place.thread, new.kind, storable(new.text), new.reply_to, turn, now),
-    )
+_Row = tuple[
+    int, str, int, int | None, str, str, int | None, str | None, int, int, int, float, str, str, str | None,
+    str | None, int, int, int, int | None,
+]  # fmt: skip
 
 
 def open_deliveries(db: apsw.Connection, place: Place) -> int:
@@ -50,7 +49,12 @@ def open_deliveries(db: apsw.Connection, place: Place) -> int:
 
 
 def doubt(db: apsw.Connection, request: Doubt) -> int:
-    """Nobody is sending now: what says so was cut off."""
+    """Nobody is sending now: what says so was cut off. An edit is simply made again."""
+    db.execute(
+        "UPDATE deliveries SET state = 'waiting', doubtful = 0 "
+        "WHERE front = ? AND ended_at IS NULL AND state = 'sending' AND is_edit",
+        (request.front,),
+    )
     db.execute(
         "UPDATE deliveries SET state = 'waiting', doubtful = 1 "
         "WHERE front = ? AND ended_at IS NULL AND state = 'sending'",
@@ -62,7 +66,9 @@ def doubt(db: apsw.Connection, request: Doubt) -> int:
 def due(db: apsw.Connection, request: Due) -> tuple[Delivery, ...]:
     """The head of each chat, oldest first. A chat whose head is being sent yields nothing: its order is kept."""
     rows = db.execute(
-        "SELECT id, front, chat, thread, kind, text, reply_to, turn, part, attempts, doubtful, created_at "
+        "SELECT id, front, chat, thread, kind, text, reply_to, turn, part, attempts, doubtful, created_at, "
+        "footer, buttons, file, topic, revision, silent, is_edit, "
+        "(SELECT message_id FROM parts WHERE delivery = id ORDER BY parts.part DESC LIMIT 1) "
         "FROM deliveries WHERE state = 'waiting' AND id IN "
         "(SELECT min(id) FROM deliveries WHERE front = ? AND ended_at IS NULL GROUP BY chat) "
         "ORDER BY id LIMIT max(0, ?)",
@@ -72,21 +78,26 @@ def due(db: apsw.Connection, request: Due) -> tuple[Delivery, ...]:
 
 
 def sending(db: apsw.Connection, request: Sending) -> None:
-    """Commit 2b. One that already says so is not counted again."""
-    for delivery in request.ids:
-        if _is_over(db, "Sending", delivery):
+    """Commit 2b. One that already says so is not counted again. People see the revision that their first part says."""
+    for delivery, revision in zip_longest(request.ids, request.revisions):
+        if is_over(db, "Sending", delivery):
             raise Conflict("Sending", f"delivery {delivery} has ended")
         db.execute(
-            "UPDATE deliveries SET state = 'sending', attempts = attempts + 1 WHERE id = ? AND state = 'waiting'",
-            (delivery,),
+            "UPDATE deliveries SET state = 'sending', attempts = attempts + 1, "
+            "shown = CASE part WHEN 0 THEN ifnull(?, revision) ELSE shown END WHERE id = ? AND state = 'waiting'",
+            (revision, delivery),
         )
 
 
 def sent(db: apsw.Connection, now: float, request: Sent) -> None:
-    """Commit 3. The next part begins with no attempts and no doubt; a part that arrived before changes nothing."""
-    if _is_over(db, "Sent", request.id):
+    """Commit 3. The next part begins with no attempts and no doubt; a part that arrived before changes nothing.
+
+    What was changed while it was on its way is to be edited next, and no further part of the old text is sent. Where
+    a front end has no ids of messages, nothing can be edited.
+    """
+    if is_over(db, "Sent", request.id):
         return
-    part: int = db.execute("SELECT part FROM deliveries WHERE id = ?", (request.id,)).get
+    part, shown, revision = db.execute("SELECT part, shown, revision FROM deliveries WHERE id = ?", (request.id,)).get
     if request.part < part:
         return
     if request.part > part:
@@ -94,68 +105,70 @@ def sent(db: apsw.Connection, now: float, request: Sent) -> None:
             "Sent", f"part {part} of delivery {request.id} has not arrived, so part {request.part} cannot have"
         )
     db.execute("INSERT INTO parts VALUES (?, ?, ?, ?)", (request.id, part, request.message_id, now))
+    to_edit = revision > shown and request.message_id is not None
+    ends = request.last and not to_edit
     db.execute(
-        "UPDATE deliveries SET state = ?, ended_at = ?, part = part + 1, attempts = 0, doubtful = 0 WHERE id = ?",
-        ("sent" if request.last else "waiting", now if request.last else None, request.id),
+        "UPDATE deliveries SET state = ?, ended_at = ?, part = part + 1, attempts = 0, doubtful = 0, shown = ? "
+        "WHERE id = ?",
+        ("sent" if ends else "waiting", now if ends else None, shown if to_edit else revision, request.id),
+    )
+
+
+def edited(db: apsw.Connection, now: float, request: Edited) -> None:
+    """People see that revision. One that is no newer than what they see changes nothing."""
+    if is_over(db, "Edited", request.id):
+        return
+    db.execute(
+        "UPDATE deliveries SET shown = min(revision, ?2), attempts = 0, "
+        "state = CASE WHEN revision <= ?2 THEN 'sent' ELSE 'waiting' END, "
+        "ended_at = CASE WHEN revision <= ?2 THEN ?3 END WHERE id = ?1 AND is_edit AND shown < ?2",
+        (request.id, request.revision, now),
     )
 
 
 def unsent(db: apsw.Connection, request: Unsent) -> None:
-    """Back to waiting. A doubt that an earlier send left stays."""
-    if not _is_over(db, "Unsent", request.id):
-        db.execute("UPDATE deliveries SET state = 'waiting' WHERE id = ?", (request.id,))
+    """Back to waiting. A doubt that an earlier send left stays, unless only an edit is left to do."""
+    if not is_over(db, "Unsent", request.id):
+        db.execute(
+            "UPDATE deliveries SET state = 'waiting', doubtful = doubtful AND NOT is_edit WHERE id = ?", (request.id,)
+        )
 
 
 def doubted(db: apsw.Connection, request: Doubted) -> None:
-    """Back to waiting with a doubt."""
-    if not _is_over(db, "Doubted", request.id):
+    """Back to waiting with a doubt; an edit does no harm when it is made twice."""
+    if not is_over(db, "Doubted", request.id):
         db.execute(
-            "UPDATE deliveries SET state = 'waiting', doubtful = 1 WHERE id = ? AND state = 'sending'", (request.id,)
+            "UPDATE deliveries SET state = 'waiting', doubtful = NOT is_edit WHERE id = ? AND state = 'sending'",
+            (request.id,),
         )
 
 
 def undeliverable(db: apsw.Connection, now: float, request: Undeliverable) -> None:
-    """The end of a delivery that cannot arrive."""
-    if not _is_over(db, "Undeliverable", request.id):
-        db.execute(
-            "UPDATE deliveries SET state = 'undeliverable', reason = ?, ended_at = ? WHERE id = ?",
-            (storable(request.reason), now, request.id),
-        )
+    """The end of a delivery that cannot arrive; of one that has, only the edit ends.
+
+    The room that asked for a topic is told why there is none.
+    """
+    if is_over(db, "Undeliverable", request.id):
+        return
+    give_up(db, now, request.id, request.reason)
+    kind, slug, name = db.execute("SELECT kind, room, text FROM deliveries WHERE id = ?", (request.id,)).get
+    if kind == DeliveryKind.TOPIC and slug is not None:
+        text = f"The topic “{inert(name)}” could not be made: {inert(request.reason)}"
+        report = NewDelivery(kind=DeliveryKind.REPORT, text=text)
+        tell_room(db, now, room(db, slug), (report,))
 
 
-def preview_shown(db: apsw.Connection, request: PreviewShown) -> None:
-    """Keeps a preview's address; the same one twice is one."""
-    preview, place = request.preview, request.preview.place
+def give_up(db: apsw.Connection, now: float, delivery: int, reason: str) -> None:
+    """Ends an open delivery, or only its edit if it has arrived."""
     db.execute(
-        "INSERT INTO previews (turn, message_id, front, chat, thread) VALUES (?, ?, ?, ?, ?) "
-        "ON CONFLICT (turn, message_id) DO NOTHING",
-        (preview.turn, preview.message_id, place.front, place.chat, place.thread),
+        "UPDATE deliveries SET state = CASE WHEN is_edit THEN 'sent' ELSE 'undeliverable' END, shown = revision, "
+        "reason = ?, ended_at = ? WHERE id = ?",
+        (storable(reason), now, delivery),
     )
 
 
-def preview_gone(db: apsw.Connection, request: PreviewGone) -> None:
-    """Forgets one preview; another one of its turn is still to be deleted."""
-    db.execute(
-        "DELETE FROM previews WHERE turn = ? AND message_id = ?", (request.preview.turn, request.preview.message_id)
-    )
-
-
-def stale_previews(db: apsw.Connection, request: StalePreviews) -> tuple[Preview, ...]:
-    """The previews of turns that have ended and whose answers have arrived, oldest message first."""
-    rows = db.execute(
-        "SELECT turn, front, chat, thread, message_id FROM previews JOIN turns ON turns.id = turn "
-        "WHERE previews.front = ?1 AND outcome IS NOT NULL AND NOT EXISTS "
-        "(SELECT 1 FROM deliveries WHERE deliveries.turn = turns.id AND deliveries.ended_at IS NULL) "
-        "ORDER BY message_id",
-        (request.front,),
-    )
-    return tuple(
-        Preview(turn=turn, place=Place(front, chat, thread), message_id=message_id)
-        for turn, front, chat, thread, message_id in rows
-    )
-
-
-def _is_over(db: apsw.Connection, request: str, delivery: int) -> bool:
+def is_over(db: apsw.Connection, request: str, delivery: int) -> bool:
+    """Whether nothing more is to be done about a delivery. Raises `Conflict` for one that is not there."""
     over = db.execute("SELECT ended_at IS NOT NULL FROM deliveries WHERE id = ?", (delivery,)).get
     if over is None:
         raise Conflict(request, f"there is no delivery {delivery}")
@@ -163,7 +176,10 @@ def _is_over(db: apsw.Connection, request: str, delivery: int) -> bool:
 
 
 def _delivery(row: _Row) -> Delivery:
-    delivery, front, chat, thread, kind, text, reply_to, turn, part, attempts, doubtful, created_at = row
+    (
+        delivery, front, chat, thread, kind, text, reply_to, turn, part, attempts, doubtful, created_at, footer,
+        buttons, file, topic, revision, silent, is_edit, message_id,
+    ) = row  # fmt: skip
     return Delivery(
         id=delivery,
         place=Place(front, chat, thread),
@@ -175,4 +191,20 @@ def _delivery(row: _Row) -> Delivery:
         attempts=attempts,
         doubtful=bool(doubtful),
         created_at=created_at,
+        footer=footer,
+        keys=_keys(delivery, buttons),
+        file=file,
+        topic=None if topic is None else msgspec.json.decode(topic, type=Topic),
+        edits=message_id if is_edit else None,
+        revision=revision,
+        silent=bool(silent),
     )
+
+
+def _keys(delivery: int, buttons: str) -> tuple[tuple[Key, ...], ...]:
+    keys: list[tuple[Key, ...]] = []
+    number = 0
+    for row in buttons_of(buttons):
+        keys.append(tuple(Key(button.label, press_data(delivery, number + n)) for n, button in enumerate(row)))
+        number += len(row)
+    return tuple(keys)

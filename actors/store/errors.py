@@ -4,7 +4,7 @@
 `StoreTooNew` end it: nothing that it could do next would be right. apsw's own errors never leave this folder.
 """
 
-from actors.errors import Unavailable
+from actors.errors import Unavailable, Unfit
 
 
 class StoreError(Exception):
@@ -22,7 +22,7 @@ class StoreUnavailable(StoreError, Unavailable):
         self.reason = reason
 
 
-class UnknownRoom(StoreError):
+class UnknownRoom(StoreError, Unfit):
     """There is no room of that name.
 
     `known`: the names there are, or a part of them; empty where they were not looked up.
@@ -35,7 +35,7 @@ class UnknownRoom(StoreError):
         self.known = known
 
 
-class Conflict(StoreError):
+class Conflict(StoreError, Unfit):
     """The request does not fit the rows as they stand: a mistake of the caller's. Nothing was changed.
 
     `request`: its type's name. `reason`: what does not fit.

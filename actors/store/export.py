@@ -1,6 +1,7 @@
 """A room's conversation as plain data, read from the file beside the running service or without it.
 
-Called by the command line, not by an actor: it opens the file read-only, waits for nobody and changes nothing.
+Called by the command line, not by an actor: it opens the file read-only, waits for nobody and changes nothing. So it
+reads no more than what every version of the tables has.
 """
 
 from datetime import UTC, datetime
@@ -9,9 +10,7 @@ from typing import TypedDict
 
 import apsw
 
-from actors.messages import ListRooms
 from actors.store.errors import StoreCorrupt, StoreUnopened, UnknownRoom
-from actors.store.rooms import list_rooms, room
 from actors.store.schema import version
 from actors.store.transaction import CORRUPT, UNAVAILABLE
 
@@ -59,17 +58,18 @@ def _read(db: apsw.Connection, slug: str) -> ExportedRoom:
     if version(db) == 0:
         raise UnknownRoom(slug)
     with db:  # one transaction: the messages fit the room's times
-        try:
-            home = room(db, slug)
-        except UnknownRoom:
-            raise UnknownRoom(slug, tuple(each.slug for each in list_rooms(db, ListRooms(limit=NAMED)))) from None
+        found = db.execute("SELECT thread, chat, created_at, updated_at FROM rooms WHERE slug = ?", (slug,)).fetchone()
+        if found is None:
+            named = db.execute("SELECT slug FROM rooms ORDER BY updated_at DESC, slug LIMIT ?", (NAMED,))
+            raise UnknownRoom(slug, tuple(each for (each,) in named))
+        thread, chat, created_at, updated_at = found
         rows = db.execute("SELECT role, content, at FROM messages WHERE room = ? ORDER BY id", (slug,))
         messages = [_message(*row) for row in rows]
     return ExportedRoom(
-        thread_id=home.place.thread,
-        chat_id=home.place.chat,
-        created_at=_rfc3339(home.created_at),
-        updated_at=_rfc3339(home.updated_at),
+        thread_id=thread,
+        chat_id=chat,
+        created_at=_rfc3339(created_at),
+        updated_at=_rfc3339(updated_at),
         active_subagent=None,
         messages=messages,
     )

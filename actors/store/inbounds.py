@@ -1,79 +1,150 @@
-"""The rows of inbounds: accepted or refused once, then queued for a turn, or for an answer if they are commands.
+"""The rows of inbounds and their attachments: written once, queued for a turn, or for an answer if they are commands.
 
-Plain functions of a connection and a request, called inside a transaction by `records`. An inbound's key, for ever
-unique, makes acceptance repeatable. What a turn does with its inbounds is in `turns`.
+Plain functions of a connection, called inside a transaction by `acceptance`, `presses`, `commands` and `turns`, which
+know why. An inbound's key is unique for ever.
 """
 
 import apsw
 
-from actors.messages import (
-    Accept,
-    Acceptance,
-    Accepted,
-    AnswerCommand,
-    DeliveryKind,
-    Duplicate,
-    Inbound,
-    NewDelivery,
-    Queued,
-    Refused,
-    Room,
-)
-from actors.store.deliveries import queue_delivery
+from actors.messages import Attachment, Inbound, Queued, SavedFile
 from actors.store.errors import Conflict
-from actors.store.rooms import Setting, make_room, room, room_at
 from actors.store.texts import storable
 
 _QUEUED = (
-    "SELECT id, person, name, text, at, message_id, command, attempts, command IS NOT NULL AND turn IS NOT NULL "
-    "FROM inbound"
+    "SELECT id, person, name, text, at, message_id, command, attempts, accepted_at, owner, quoted, burst, mode, "
+    "command IS NOT NULL AND turn IS NOT NULL, steered FROM inbound"
 )
-_Row = tuple[int, int, str, str, float, int | None, str | None, int, int]
 
 
-def accept(db: apsw.Connection, setting: Setting, request: Accept) -> Acceptance:
-    """Commit 1. A refused key is kept too, so that what was refused is never done later."""
-    inbound = request.inbound
-    seen = db.execute("SELECT room, state FROM inbound WHERE key = ?", (inbound.key,)).fetchone()
-    if seen is not None:
-        slug, state = seen
-        return Duplicate(room=None if state == "refused" else room(db, slug))
-    home = room_at(db, inbound.place) or make_room(db, setting, inbound.place, inbound.title)
-    db.execute("UPDATE rooms SET failed_at = NULL WHERE slug = ?", (home.slug,))  # even a refused message tries again
-    waiting: int = db.execute(
-        "SELECT count(*) FROM inbound WHERE state = 'queued' AND room = ? AND (command IS NOT NULL) = ?",
-        (home.slug, inbound.command is not None),
-    ).get
-    if waiting >= request.capacity and inbound.command != "stop":
-        _insert(db, setting.now, home, inbound, "refused")
-        text = refusal(request.capacity)
-        new = NewDelivery(kind=DeliveryKind.REPORT, text=text, reply_to=inbound.message_id)
-        queue_delivery(db, setting.now, home.place, new)
-        return Refused(room=home, capacity=request.capacity)
-    row = _insert(db, setting.now, home, inbound, "queued")
-    title = storable(inbound.title) or home.title
-    db.execute("UPDATE rooms SET updated_at = ?, title = ? WHERE slug = ?", (setting.now, title, home.slug))
-    if inbound.command == "stop":
-        db.execute("UPDATE turns SET stop_requested = 1 WHERE room = ? AND outcome IS NULL", (home.slug,))
-    running: int = db.execute("SELECT count(*) FROM inbound WHERE state = 'taken' AND room = ?", (home.slug,)).get
-    ahead = waiting + running if inbound.command is None else 0
-    return Accepted(room=room(db, home.slug), inbound=row, ahead=ahead)
-
-
-def refusal(capacity: int) -> str:
-    """What a person reads whose message found the queue full."""
-    waiting = "1 message is" if capacity == 1 else f"{capacity} messages are"
-    return f"This message was not taken, because {waiting} already waiting here; please send it again later."
+def write(
+    db: apsw.Connection, now: float, slug: str, inbound: Inbound, state: str = "queued", title: str | None = None
+) -> int:
+    """A new row with its attachments; its id. The room was used, and its place is called `title` now."""
+    db.execute(
+        "INSERT INTO inbound (key, room, person, name, owner, text, quoted, at, message_id, reply_to, burst, mode, "
+        "command, state, accepted_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            inbound.key,
+            slug,
+            inbound.person,
+            storable(inbound.name),
+            inbound.owner,
+            storable(inbound.text),
+            storable(inbound.quoted),
+            inbound.at,
+            inbound.message_id,
+            inbound.reply_to,
+            inbound.burst,
+            inbound.mode,
+            inbound.command,
+            state,
+            now,
+        ),
+    )
+    row = db.last_insert_rowid()
+    for each in inbound.attachments:
+        _attach(db, row, each)
+    if state == "queued":
+        title = storable(title or "") or None
+        db.execute("UPDATE rooms SET updated_at = ?, title = ifnull(?, title) WHERE slug = ?", (now, title, slug))
+    return row
 
 
 def waiting_in(db: apsw.Connection, slug: str) -> tuple[Queued, ...]:
     """What waits in a room, texts and commands, oldest first."""
-    return tuple(map(_queued, db.execute(_QUEUED + " WHERE state = 'queued' AND room = ? ORDER BY id", (slug,))))
+    return _queued(db, " WHERE state = 'queued' AND room = ? ORDER BY id", slug)
 
 
 def taken_by(db: apsw.Connection, turn: str) -> tuple[Queued, ...]:
     """The inbounds of a turn, oldest first."""
-    return tuple(map(_queued, db.execute(_QUEUED + " WHERE turn = ? ORDER BY id", (turn,))))
+    return _queued(db, " WHERE turn = ? ORDER BY id", turn)
+
+
+def places(db: apsw.Connection, slug: str, state: str, *, apart: str | None = None) -> int:
+    """How many places the texts in this state take in a room's queue, without those of the burst `apart`."""
+    count: int = db.execute(
+        "SELECT count(DISTINCT ifnull(burst, id)) FROM inbound "
+        "WHERE state = ? AND room = ? AND command IS NULL AND ifnull(burst, id) IS NOT ?",
+        (state, slug, apart),
+    ).get
+    return count
+
+
+def waiting_commands(db: apsw.Connection, slug: str) -> int:
+    """How many commands of a room wait for their answer."""
+    count: int = db.execute(
+        "SELECT count(*) FROM inbound WHERE state = 'queued' AND room = ? AND command IS NOT NULL", (slug,)
+    ).get
+    return count
+
+
+def waits(db: apsw.Connection, slug: str, inbound: int) -> bool:
+    """Whether this text is in the room's queue."""
+    return bool(
+        db.execute(
+            "SELECT count(*) FROM inbound WHERE id = ? AND room = ? AND state = 'queued' AND command IS NULL",
+            (inbound, slug),
+        ).get
+    )
+
+
+def take(db: apsw.Connection, request: str, slug: str, inbound: int, turn: str) -> None:
+    """Out of the queue, into a turn. Raises `Conflict` for what does not wait."""
+    if not waits(db, slug, inbound):
+        raise Conflict(request, f"inbound {inbound} does not wait in room {slug}")
+    db.execute("UPDATE inbound SET state = 'taken', turn = ? WHERE id = ?", (turn, inbound))
+
+
+def give_back(db: apsw.Connection, request: str, turn: str, inbound: int) -> None:
+    """Out of a turn that had taken it, into the queue: its id keeps it where it stood."""
+    db.execute(
+        "UPDATE inbound SET state = 'queued', turn = NULL, steered = 0, attempts = 0 "
+        "WHERE id = ? AND turn = ? AND state = 'taken'",
+        (inbound, turn),
+    )
+    if db.changes() == 0:
+        raise Conflict(request, f"inbound {inbound} is not one of turn {turn}")
+
+
+def drop(db: apsw.Connection, slug: str, inbound: int) -> None:
+    """Out of the queue for good, with the rest of its burst. One that waits no more is left alone."""
+    if waits(db, slug, inbound):
+        db.execute(
+            "UPDATE inbound SET state = 'dropped' WHERE room = ?1 AND state = 'queued' AND command IS NULL "
+            "AND (id = ?2 OR burst = (SELECT burst FROM inbound WHERE id = ?2))",
+            (slug, inbound),
+        )
+
+
+def retry(db: apsw.Connection, now: float, slug: str, turn: str) -> None:
+    """The messages of a turn that failed are queued once more, as new ones, unless they were before."""
+    if not can_retry(db, slug, turn):
+        return
+    for each in taken_by(db, turn):
+        if each.command is not None:
+            continue
+        db.execute(
+            "INSERT INTO inbound (key, room, person, name, owner, text, quoted, at, message_id, reply_to, burst, "
+            "state, retries, accepted_at) "
+            "SELECT 'retry:' || id, room, person, name, owner, text, quoted, at, message_id, reply_to, burst, "
+            "'queued', id, ? FROM inbound WHERE id = ?",
+            (now, each.id),
+        )
+        row = db.last_insert_rowid()
+        for attachment in each.attachments:
+            _attach(db, row, attachment)
+
+
+def can_retry(db: apsw.Connection, slug: str, turn: str) -> bool:
+    """Whether a turn of this room failed, or was quarantined, and was not retried."""
+    return bool(
+        db.execute(
+            "SELECT count(*) FROM turns WHERE id = ?1 AND room = ?2 AND outcome IN ('failed', 'quarantined') "
+            "AND NOT EXISTS (SELECT 1 FROM inbound AS new JOIN inbound AS old ON new.retries = old.id "
+            "WHERE old.turn = ?1)",
+            (turn, slug),
+        ).get
+    )
 
 
 def see_end(db: apsw.Connection, slug: str, turn: str) -> None:
@@ -81,56 +152,52 @@ def see_end(db: apsw.Connection, slug: str, turn: str) -> None:
     db.execute("UPDATE inbound SET turn = ? WHERE room = ? AND state = 'queued' AND command IS NOT NULL", (turn, slug))
 
 
-def answer_command(db: apsw.Connection, now: float, request: AnswerCommand) -> None:
-    """A command is done. A new session is begun only while no turn is open, for a turn belongs to its session."""
-    home = room(db, request.slug)
-    state = db.execute(
-        "SELECT state FROM inbound WHERE id = ? AND room = ? AND command IS NOT NULL", (request.inbound, home.slug)
-    ).get
-    if state is None:
-        raise Conflict("AnswerCommand", f"inbound {request.inbound} is no command of room {home.slug}")
-    if state == "done":
-        return
-    if request.new_session is not None:
-        turn = db.execute("SELECT id FROM turns WHERE room = ? AND outcome IS NULL", (home.slug,)).get
-        if turn is not None:
-            raise Conflict("AnswerCommand", f"turn {turn} of room {home.slug} has not ended in the old session")
-        db.execute("UPDATE rooms SET session_id = ?, leaf = NULL WHERE slug = ?", (request.new_session, home.slug))
-    db.execute("UPDATE inbound SET state = 'done' WHERE id = ?", (request.inbound,))
-    for new in request.deliveries:
-        queue_delivery(db, now, home.place, new)
+def saved_file(db: apsw.Connection, request: SavedFile) -> None:
+    """Where a file lies now."""
+    db.execute("UPDATE attachments SET path = ? WHERE id = ?", (request.path, request.attachment))
+    if db.changes() == 0:
+        raise Conflict("SavedFile", f"there is no attachment {request.attachment}")
 
 
-def _insert(db: apsw.Connection, now: float, home: Room, inbound: Inbound, state: str) -> int:
+def _attach(db: apsw.Connection, inbound: int, file: Attachment) -> None:
     db.execute(
-        "INSERT INTO inbound (key, room, person, name, text, at, message_id, command, state, accepted_at) "
-        "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        (
-            inbound.key,
-            home.slug,
-            inbound.person,
-            storable(inbound.name),
-            storable(inbound.text),
-            inbound.at,
-            inbound.message_id,
-            inbound.command,
-            state,
-            now,
-        ),
+        "INSERT INTO attachments (inbound, handle, name, mime, size, picture, path) VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (inbound, storable(file.handle), storable(file.name), storable(file.mime), file.size, file.picture, file.path),
     )
-    return db.last_insert_rowid()
 
 
-def _queued(row: _Row) -> Queued:
-    inbound, person, name, text, at, message_id, command, attempts, saw_end = row
-    return Queued(
-        id=inbound,
-        person=person,
-        name=name,
-        text=text,
-        at=at,
-        message_id=message_id,
-        command=command,
-        attempts=attempts,
-        saw_end=bool(saw_end),
+def _attached(db: apsw.Connection, inbound: int) -> tuple[Attachment, ...]:
+    rows = db.execute(
+        "SELECT id, handle, name, mime, size, picture, path FROM attachments WHERE inbound = ? ORDER BY id", (inbound,)
     )
+    return tuple(
+        Attachment(id=id, handle=handle, name=name, mime=mime, size=size, picture=bool(picture), path=path)
+        for id, handle, name, mime, size, picture, path in rows
+    )
+
+
+def _queued(db: apsw.Connection, which: str, value: str) -> tuple[Queued, ...]:
+    return tuple(
+        Queued(
+            id=inbound,
+            person=person,
+            name=name,
+            text=text,
+            at=at,
+            message_id=message_id,
+            command=command,
+            attempts=attempts,
+            accepted_at=accepted_at,
+            owner=bool(owner),
+            quoted=quoted,
+            attachments=_attached(db, inbound),
+            burst=burst,
+            mode=mode,
+            saw_end=bool(saw_end),
+            steered=bool(steered),
+        )
+        for (
+            inbound, person, name, text, at, message_id, command, attempts, accepted_at, owner, quoted, burst, mode,
+            saw_end, steered,
+        ) in db.execute(_QUEUED + which, (value,))
+    )  # fmt: skip

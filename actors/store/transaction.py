@@ -4,7 +4,9 @@ Called by the database in SQLite's thread, in one go; knows neither trio nor who
 become the store's.
 """
 
+import logging
 from collections.abc import Sequence
+from typing import Final
 
 import apsw
 
@@ -17,6 +19,11 @@ UNAVAILABLE = (apsw.FullError, apsw.ReadOnlyError, apsw.BusyError, apsw.IOError,
 CORRUPT = (apsw.CorruptError, apsw.NotADBError)
 UNFIT = (apsw.ConstraintError, apsw.TooBigError, ValueError, OverflowError)
 """What a value does that no column takes."""
+MISTAKES = (AssertionError, AttributeError, LookupError, TypeError, apsw.SQLError)
+"""What code raises that has not thought of something. It ends one request: the store would die of it again and again,
+and in the end the service with it."""
+
+_log: Final = logging.getLogger(__name__)
 
 
 def commit(db: apsw.Connection, setting: Setting, requests: Sequence[StoreRequest]) -> list[object]:
@@ -48,6 +55,9 @@ def _attempt(db: apsw.Connection, setting: Setting, request: StoreRequest) -> ob
         error = refused
     except UNFIT as unfit:
         error = Conflict(type(request).__name__, str(unfit))
+    except MISTAKES as mistake:
+        _log.exception("%s was not done, by a mistake of ours", type(request).__name__)
+        error = Conflict(type(request).__name__, f"a mistake of ours ({mistake!r}), see the log")
     else:
         db.execute("RELEASE request")
         return reply

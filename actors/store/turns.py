@@ -1,4 +1,4 @@
-"""The rows of turns: begun once, counted at each attempt, ended once together with all that the end brings.
+"""The rows of turns: begun once, joined, counted at each attempt, ended once together with all that the end brings.
 
 Plain functions of a connection and a request, called inside a transaction by `records`. A turn's id makes them
 repeatable; a room has at most one open turn.
@@ -11,18 +11,23 @@ from actors.messages import (
     DeliveryKind,
     EndTurn,
     FailRoom,
+    JoinTurn,
     NewDelivery,
     Outcome,
     Pull,
+    RequestStop,
     Room,
     Turn,
     Unfinished,
     Work,
 )
-from actors.store.deliveries import open_deliveries, queue_delivery
+from actors.store.deliveries import open_deliveries
 from actors.store.errors import Conflict
-from actors.store.inbounds import see_end, taken_by, waiting_in
-from actors.store.rooms import has_failed, room, room_at
+from actors.store.inbounds import give_back, see_end, take, taken_by, waiting_in
+from actors.store.outgoing import tell_room
+from actors.store.questions import cancel_questions, open_questions
+from actors.store.rooms import has_failed, room, room_at, wake
+from actors.store.sessions import use
 from actors.store.texts import storable
 
 
@@ -35,38 +40,65 @@ def pull(db: apsw.Connection, request: Pull) -> Work:
         turn=_open_turn(db, home.slug),
         queue=tuple(each for each in waiting if each.command is None),
         commands=tuple(each for each in waiting if each.command is not None),
+        questions=open_questions(db, home.slug),
     )
 
 
 def begin_turn(db: apsw.Connection, now: float, request: BeginTurn) -> Turn:
     """Commit 1b. Of a turn that is known only the attempt changes, and never goes back."""
     home = room(db, request.slug)
-    db.execute("UPDATE rooms SET failed_at = NULL WHERE slug = ?", (home.slug,))
+    wake(db, home.slug)
     if not _is_known(db, home, request):
         _begin(db, now, home, request)
     elif _has_ended(db, request.turn):
         raise Conflict("BeginTurn", f"turn {request.turn} has ended")
     db.execute("UPDATE turns SET attempt = max(attempt, ?) WHERE id = ?", (request.attempt, request.turn))
     db.execute("UPDATE inbound SET attempts = max(attempts, ?) WHERE turn = ?", (request.attempt, request.turn))
-    turn = _open_turn(db, home.slug)
-    assert turn is not None
-    return turn
+    return _the_open_turn(db, home)
+
+
+def join_turn(db: apsw.Connection, request: JoinTurn) -> Turn:
+    """One more inbound in the turn that runs. It shares the attempt; what joined it before stays as it is."""
+    home = room(db, request.slug)
+    if not _is_known(db, home, request) or _has_ended(db, request.turn):
+        raise Conflict("JoinTurn", f"turn {request.turn} is not open")
+    joined = db.execute("SELECT turn FROM inbound WHERE id = ? AND state = 'taken'", (request.inbound,)).get
+    if joined != request.turn:
+        take(db, "JoinTurn", home.slug, request.inbound, request.turn)
+        db.execute(
+            "UPDATE inbound SET steered = 1, attempts = (SELECT attempt FROM turns WHERE id = turn) WHERE id = ?",
+            (request.inbound,),
+        )
+    return _the_open_turn(db, home)
+
+
+def request_stop(db: apsw.Connection, request: RequestStop) -> bool:
+    """The open turn is to be stopped, whatever crashes."""
+    home = room(db, request.slug)
+    db.execute("UPDATE turns SET stop_requested = 1 WHERE room = ? AND outcome IS NULL", (home.slug,))
+    return db.changes() > 0
 
 
 def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
-    """Commit 2. A text that was quarantined before and is tried again stands in the conversation once."""
+    """Commit 2. A text that is tried again, from quarantine or as a new row, stands in the conversation once."""
     home = room(db, request.slug)
     if not _is_known(db, home, request):
         raise Conflict("EndTurn", f"there is no turn {request.turn}")
     if _has_ended(db, request.turn):
         return
-    db.execute("UPDATE turns SET outcome = ?, ended_at = ? WHERE id = ?", (request.outcome, now, request.turn))
+    db.execute(
+        "UPDATE turns SET outcome = ?, ended_at = ?, cost = ? WHERE id = ?",
+        (request.outcome, now, request.cost, request.turn),
+    )
     db.execute("UPDATE rooms SET leaf = ?, updated_at = ? WHERE slug = ?", (request.leaf, now, home.slug))
+    use(db, now, home.session_id)
+    for inbound in request.returned:
+        give_back(db, "EndTurn", request.turn, inbound)
     state = "quarantined" if request.outcome is Outcome.QUARANTINED else "done"
     db.execute("UPDATE inbound SET state = ? WHERE turn = ?", (state, request.turn))
     db.execute(
         "INSERT INTO messages (room, turn, inbound, role, content, at) SELECT room, turn, id, 'user', text, at "
-        "FROM inbound WHERE turn = ? ORDER BY id ON CONFLICT (inbound) DO NOTHING",
+        "FROM inbound WHERE turn = ? AND retries IS NULL ORDER BY id ON CONFLICT (inbound) DO NOTHING",
         (request.turn,),
     )
     if request.answer:
@@ -74,19 +106,24 @@ def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
             "INSERT INTO messages (room, turn, role, content, at) VALUES (?, ?, 'assistant', ?, ?)",
             (home.slug, request.turn, storable(request.answer), now),
         )
+    if request.outcome is not Outcome.WAITING:
+        cancel_questions(db, now, request.turn)
     see_end(db, home.slug, request.turn)
-    for new in request.deliveries:
-        queue_delivery(db, now, home.place, new, turn=request.turn)
+    tell_room(db, now, home, request.deliveries, turn=request.turn)
 
 
 def fail_room(db: apsw.Connection, now: float, request: FailRoom) -> None:
     """Tells the room's people; its open turn is left as it stands, and nobody is working on it until the next try."""
     home = room(db, request.slug)
     turn = _open_turn(db, home.slug)
-    report = NewDelivery(kind=DeliveryKind.REPORT, text=request.text)
-    key = f"failed:{home.slug}:{request.key}"
-    queue_delivery(db, now, home.place, report, turn=None if turn is None else turn.id, key=key)
-    db.execute("UPDATE rooms SET failed_at = ? WHERE slug = ?", (now, home.slug))
+    report = NewDelivery(
+        kind=DeliveryKind.REPORT,
+        text=request.text,
+        buttons=request.buttons,
+        key=f"failed:{home.slug}:{request.key}",
+    )
+    tell_room(db, now, home, (report,), turn=None if turn is None else turn.id)
+    db.execute("UPDATE rooms SET failed_at = ifnull(failed_at, ?) WHERE slug = ?", (now, home.slug))
 
 
 def unfinished(db: apsw.Connection, request: Unfinished) -> int:
@@ -106,27 +143,38 @@ def _begin(db: apsw.Connection, now: float, home: Room, request: BeginTurn) -> N
     if other is not None:
         raise Conflict("BeginTurn", f"turn {other.id} of room {home.slug} has not ended")
     db.execute(
-        "INSERT INTO turns (id, room, attempt, leaf_before, started_at) VALUES (?, ?, ?, ?, ?)",
-        (request.turn, home.slug, request.attempt, request.leaf_before, now),
+        "INSERT INTO turns (id, room, session, attempt, leaf_before, cost_before, started_at) "
+        "VALUES (?, ?, ?, ?, ?, ?, ?)",
+        (
+            request.turn,
+            home.slug,
+            home.session_id,
+            request.attempt,
+            request.leaf_before,
+            request.cost_before,
+            now,
+        ),
     )
+    use(db, now, home.session_id)
     for inbound in request.inbounds:
-        db.execute(
-            "UPDATE inbound SET state = 'taken', turn = ? "
-            "WHERE id = ? AND room = ? AND state = 'queued' AND command IS NULL",
-            (request.turn, inbound, home.slug),
-        )
-        if db.changes() == 0:
-            raise Conflict("BeginTurn", f"inbound {inbound} does not wait in room {home.slug}")
+        take(db, "BeginTurn", home.slug, inbound, request.turn)
+
+
+def _the_open_turn(db: apsw.Connection, home: Room) -> Turn:
+    turn = _open_turn(db, home.slug)
+    assert turn is not None
+    return turn
 
 
 def _open_turn(db: apsw.Connection, slug: str) -> Turn | None:
     row = db.execute(
-        "SELECT id, attempt, leaf_before, stop_requested, started_at FROM turns WHERE room = ? AND outcome IS NULL",
+        "SELECT id, attempt, leaf_before, stop_requested, started_at, cost_before FROM turns "
+        "WHERE room = ? AND outcome IS NULL",
         (slug,),
     ).fetchone()
     if row is None:
         return None
-    turn, attempt, leaf_before, stop_requested, started_at = row
+    turn, attempt, leaf_before, stop_requested, started_at, cost_before = row
     return Turn(
         id=turn,
         attempt=attempt,
@@ -134,10 +182,11 @@ def _open_turn(db: apsw.Connection, slug: str) -> Turn | None:
         stop_requested=bool(stop_requested),
         started_at=started_at,
         inbounds=taken_by(db, turn),
+        cost_before=cost_before,
     )
 
 
-def _is_known(db: apsw.Connection, home: Room, request: BeginTurn | EndTurn) -> bool:
+def _is_known(db: apsw.Connection, home: Room, request: BeginTurn | JoinTurn | EndTurn) -> bool:
     owner = db.execute("SELECT room FROM turns WHERE id = ?", (request.turn,)).get
     if owner not in {None, home.slug}:
         raise Conflict(type(request).__name__, f"turn {request.turn} belongs to room {owner}")

@@ -19,7 +19,7 @@ from telegram.request import HTTPXRequest
 from actors.settings import TelegramSettings
 from actors.telegram.updates import UNREADABLE
 
-__all__ = ["connect", "tls"]
+__all__ = ["connect", "downloads", "tls"]
 
 SEND_TIMEOUT: Final = 20.0
 """Seconds for an answer; a busy Telegram takes several, and giving up makes the outcome unknown."""
@@ -40,8 +40,7 @@ async def connect(settings: TelegramSettings, *, connections: int) -> AsyncItera
     """A bot with `connections` at most for its calls, and one more for the long poll; the block's end closes them."""
     if settings.bot_token is None:
         raise ValueError("[telegram] bot_token is not set")
-    for chatty in ("httpx", "httpcore", "telegram"):  # they log URLs, and ours have the token in them
-        logging.getLogger(chatty).setLevel(logging.WARNING)
+    _hush()
     context = await trio.to_thread.run_sync(tls)
     options: dict[str, Any] = {
         "read_timeout": SEND_TIMEOUT,
@@ -64,6 +63,23 @@ async def connect(settings: TelegramSettings, *, connections: int) -> AsyncItera
         with trio.CancelScope(shield=True, deadline=trio.current_time() + CLOSE_TIMEOUT):
             await calls.shutdown()
             await poll.shutdown()
+
+
+@asynccontextmanager
+async def downloads() -> AsyncIterator[httpx.AsyncClient]:
+    """For the files behind the URLs that `Bot.get_file` gives, which have the token in them: show nobody its errors."""
+    _hush()
+    context = await trio.to_thread.run_sync(tls)
+    timeout = httpx.Timeout(SEND_TIMEOUT, connect=CONNECT_TIMEOUT)
+    # As they are: an archive that unpacks itself on the way could be of any size.
+    headers = {"Accept-Encoding": "identity"}
+    async with httpx.AsyncClient(verify=context, trust_env=False, timeout=timeout, headers=headers) as client:
+        yield client
+
+
+def _hush() -> None:
+    for chatty in ("httpx", "httpcore", "telegram"):  # they log URLs, and ours have the token in them
+        logging.getLogger(chatty).setLevel(logging.WARNING)
 
 
 class _PollRequest(HTTPXRequest):

@@ -5,40 +5,76 @@ store has committed, so an update is never lost, and what comes twice the store 
 """
 
 import logging
+import time
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable
-from datetime import UTC, datetime
+from collections.abc import Sequence
 from functools import partial
-from typing import Final, Never, TypeVar, assert_never
+from typing import Final, NamedTuple, Never, assert_never
 
 import trio
-from telegram import Bot, ReplyParameters, Update
-from telegram.error import TelegramError
+from telegram import Bot, BotCommand, ChatMember, Update
 
+from actors import commands
 from actors.asking import insist
-from actors.messages import Accept, Inbound, OutboxMessage, Place, StoreRequest, Wake, WakeRoom
-from actors.messages import Refused as QueueFull
+from actors.errors import Unfit
+from actors.messages import (
+    Accept,
+    Accepted,
+    Amend,
+    DeliveryKind,
+    Duplicate,
+    GetAccess,
+    GroupOffered,
+    Inbound,
+    Knock,
+    Mark,
+    NewDelivery,
+    OutboxMessage,
+    Place,
+    Press,
+    React,
+    RenameRoom,
+    Room,
+    StoreRequest,
+    Tell,
+    Wake,
+    WakeRoom,
+)
 from actors.settings import TelegramSettings
-from actors.telegram.access import Gate
+from actors.telegram.access import Gate, gate
+from actors.telegram.addressing import Me, is_addressed
 from actors.telegram.api import connect
-from actors.telegram.trouble import BadEntities, Busy, Flood, NotSent, Permanent, Trouble, Unknown, sorted_out
-from actors.telegram.updates import ALLOWED_UPDATES, UNREADABLE, Ignored, Me, Refused, Unsupported, translate
+from actors.telegram.bursts import ALONE, Bursts, Part
+from actors.telegram.polling import Poller
+from actors.telegram.sideline import Sideline
+from actors.telegram.updates import (
+    FRONT,
+    UNREADABLE,
+    Ignored,
+    Migrated,
+    Refused,
+    Removed,
+    Unsupported,
+    Verdict,
+    translate,
+)
 from supervisor import Actor, ActorError, Description, Mailbox, Overflow, Ref
 
-POLL: Final = 25
-"""Seconds that Telegram may hold a poll while there is nothing."""
-POLL_SLACK: Final = 10.0
-FIRST_PAUSE: Final = 0.5
-LONGEST_PAUSE: Final = 30.0
+CONNECTIONS: Final = 4
+"""For what runs beside the poll, which has its own."""
 
-UNSUPPORTED: Final = "I understand text so far. Please write it as a message."
 UNSUPPORTED_EVERY: Final = 2.0
-"""Seconds between two such answers in one place: ten photos at once get one."""
-UNSUPPORTED_WITHIN: Final = 5.0
+"""Seconds between two words in one place about what is not understood: ten stickers at once get one."""
+KNOCK_EVERY: Final = 60.0
+"""Seconds between two knocks of one stranger that the store hears of."""
 REMEMBERED: Final = 256
 """People refused and places answered that are remembered; beyond it the oldest is forgotten."""
 
-R = TypeVar("R")
+PRIVACY: Final = (
+    "Telegram gives me only what mentions me, answers me or is a command here, because my privacy mode is on. To let "
+    "me hear everything, turn it off with /setprivacy at @BotFather and add me to this group again, or make me an "
+    "administrator of it."
+)
 
 _log = logging.getLogger(__name__)
 
@@ -65,11 +101,12 @@ class Gateway(Actor[Never]):
         self._outbox = outbox
         self._capacity = capacity
         self._ready = trio.Event() if ready is None else ready
-        self._gate = Gate(settings.allowed_user_ids, settings.allowed_group_ids)
+        self._gate: Gate | None = None
+        self._bursts = Bursts()
         self._refused = _Recent()
         self._answered = _Recent()
-        self._doing = "connecting"
-        self._listening = False
+        self._knocked = _Recent()
+        self._poller: Poller | None = None
 
     async def started(self) -> None:
         self.context.start_soon(self._run)
@@ -78,116 +115,160 @@ class Gateway(Actor[Never]):
         assert_never(message)
 
     def describe(self) -> Description:
-        return Description(doing=self._doing)
-
-    # --- polling
+        return Description(doing="connecting" if self._poller is None else self._poller.doing)
 
     async def _run(self) -> None:
-        async with connect(self._settings, connections=2) as bot:
-            user = await self._persist(bot, bot.get_me)
-            me = Me(user.id, user.username or "")
-            offset: int | None = None
+        async with connect(self._settings, connections=CONNECTIONS) as bot:
+            self._poller = poller = Poller(bot, self._ready)
+            user = await poller.user()
+            desk = _Desk(bot, Sideline(self.context), Me(user.id, user.username or ""))
             while True:
-                updates = await self._persist(bot, partial(self._poll, bot, offset))
-                self._ready.set()
-                if not self._listening:
-                    _log.info("listening to Telegram as @%s", me.username)
-                self._listening = True
-                self._doing = f"listening as @{me.username}"
-                for update in updates:
-                    await self._take(bot, update, me)
-                    offset = update.update_id + 1
-
-    async def _poll(self, bot: Bot, offset: int | None) -> tuple[Update, ...]:
-        # The first poll, also after trouble, does not wait: it is to be known soon that all is well.
-        wait = POLL if self._listening else 0
-        return await bot.get_updates(
-            offset=offset, timeout=wait, read_timeout=POLL_SLACK, allowed_updates=ALLOWED_UPDATES
-        )
-
-    async def _persist(self, bot: Bot, call: Callable[[], Awaitable[R]]) -> R:
-        """The result of a harmless call, however often it takes. Raises `TokenRefused`."""
-        pause, since = FIRST_PAUSE, f"{datetime.now(UTC):%H:%M:%S} UTC"
-        while True:
-            try:
-                return await call()
-            except TelegramError as error:
-                self._ready.set()
-                trouble = sorted_out(error)
-            self._listening = False
-            status = _status(trouble, since)
-            if status != self._doing:
-                _log.warning("%s", status)
-            self._doing = status
-            if trouble == Busy(webhook=True):
-                await self._delete_webhook(bot)
-            await trio.sleep(trouble.seconds if isinstance(trouble, Flood) else pause)
-            pause = min(pause * 2, LONGEST_PAUSE)
-
-    async def _delete_webhook(self, bot: Bot) -> None:
-        try:
-            await bot.delete_webhook(drop_pending_updates=False)
-        except TelegramError as error:
-            _log.warning("the webhook could not be deleted: %r", sorted_out(error))
+                heard_before = poller.listening
+                updates = await poller.batch()
+                if not heard_before:
+                    desk.aside.start("the list of commands", partial(_set_menu, bot))
+                self._gate = None  # whoever was let in since then may speak now
+                for update, part in zip(updates, self._parts(updates, desk.me), strict=True):
+                    await self._take(desk, update, part)
+                    poller.taken(update)
 
     # --- one update
 
-    async def _take(self, bot: Bot, update: Update, me: Me) -> None:
+    def _parts(self, updates: Sequence[Update], me: Me) -> list[Part]:
+        """What each update's message is a part of."""
+        messages = [update.message for update in updates if update.message is not None]
         try:
-            verdict = translate(update, me, self._gate)
-        except UNREADABLE:  # a mistake of ours, and the next update must not wait for its mend
+            parts = iter(self._bursts.join(messages, partial(is_addressed, me=me)))
+        except UNREADABLE:
+            _log.exception("albums and forwards are not put together")
+            return [ALONE] * len(updates)
+        return [ALONE if update.message is None else next(parts) for update in updates]
+
+    async def _take(self, desk: "_Desk", update: Update, part: Part) -> None:
+        if self._gate is None:
+            access = await insist(self._store, GetAccess(front=FRONT))
+            self._gate = gate(self._settings, access)
+        said = ""
+        try:
+            verdict = translate(update, desk.me, self._gate, now=time.time(), part=part)
+            said = await self._act(desk, update.update_id, verdict)
+        except (Unfit, *UNREADABLE):  # a mistake of ours, and the next update must not wait for its mend
             _log.exception("update %s is skipped", update.update_id)
-            return
+        if update.callback_query is not None:  # whatever became of it, or the button would go on spinning
+            answer = partial(desk.bot.answer_callback_query, update.callback_query.id, said or None)
+            desk.aside.start("the answer to a press", answer)
+
+    async def _act(self, desk: "_Desk", update: int, verdict: Verdict) -> str:
+        """Does what is to be done; returns what is said to somebody who has pressed a button."""
         match verdict:
             case Inbound():
-                await self._accept(verdict)
-            case Unsupported(place, message_id):
-                if self._answered.is_new(place, trio.current_time() + UNSUPPORTED_EVERY):
-                    await self._say_unsupported(bot, place, message_id)
+                await self._accept(desk, verdict)
+            case Press():
+                pressed = await insist(self._store, verdict)
+                self._gate = None  # it may have let somebody in
+                self._tell_outbox(Wake())
+                await self._wake(pressed.room)
+                return pressed.said
+            case Amend():
+                amended = await insist(self._store, verdict)
+                if amended.late:
+                    self._tell_outbox(Wake())
+                else:
+                    await self._wake(amended.room)
+            case Knock(person=person):
+                if self._knocked.is_new(person, trio.current_time() + KNOCK_EVERY):
+                    code = await insist(self._store, verdict)
+                    _log.info("person %s asks to be let in%s", person, "" if code else ", but others wait already")
+                    self._tell_outbox(Wake())
+            case GroupOffered():
+                await insist(self._store, verdict)
+                self._tell_outbox(Wake())
+            case RenameRoom():
+                await insist(self._store, verdict)
+            case Migrated(request, offer):
+                _log.info("group %s has become group %s", request.old, request.new)
+                await insist(self._store, request)
+                self._gate = None
+                if offer is not None:
+                    _log.warning("[telegram] allowed_group_ids names %s: let it name %s", request.old, request.new)
+                    await insist(self._store, offer)
+                self._tell_outbox(Wake())
+            case Unsupported(place):
+                if self._answered.is_new((place, verdict.text), trio.current_time() + UNSUPPORTED_EVERY):
+                    await self._say(place, verdict.text, verdict.message_id, f"unsupported:{desk.me.id}:{update}")
+            case Removed(chat, title):
+                if self._refused.is_new(("removed", chat)):  # which any stranger may do to theirs, again and again
+                    _log.warning("the bot was removed from group %s (%s)", chat, title)
             case Refused(person, chat, reason):
                 if self._refused.is_new((person, chat)):
                     _log.warning("a message is refused: %s", reason)
             case Ignored(reason):
-                _log.debug("update %s is ignored: %s", update.update_id, reason)
+                _log.debug("update %s is ignored: %s", update, reason)
+        return ""
 
-    async def _accept(self, inbound: Inbound) -> None:
+    async def _accept(self, desk: "_Desk", inbound: Inbound) -> None:
         reply = await insist(self._store, Accept(inbound=inbound, capacity=self._capacity))
+        match reply:
+            case Accepted():
+                if inbound.command is None and inbound.message_id is not None:
+                    self._tell_outbox(React(place=inbound.place, message_id=inbound.message_id, mark=Mark.SEEN))
+                if inbound.command == "listen" and commands.argument(inbound.text) == "all":
+                    desk.aside.start("a word about privacy", partial(self._mind_privacy, desk.bot, inbound))
+            case Duplicate():
+                pass
+            case _:
+                self._tell_outbox(Wake())
+        await self._wake(reply.room)  # a refused message, too, makes a room that gave up try again
+
+    async def _mind_privacy(self, bot: Bot, inbound: Inbound) -> None:
+        """Somebody wants everything to be heard in a group; Telegram may not let us."""
+        if await _hears_all(bot, inbound.place.chat):
+            return
+        await self._say(inbound.place, PRIVACY, inbound.message_id, f"privacy:{inbound.key}")
+
+    async def _say(self, place: Place, text: str, reply_to: int | None, key: str) -> None:
+        note = NewDelivery(kind=DeliveryKind.NOTE, text=text, reply_to=reply_to, key=key, place=place)
+        await insist(self._store, Tell(slug=None, deliveries=(note,)))
+        self._tell_outbox(Wake())
+
+    # The rows are the truth: the router asks for what is unfinished when it starts, the outbox looks by itself.
+
+    def _tell_outbox(self, message: OutboxMessage) -> None:
         try:
-            if isinstance(reply, QueueFull):
-                self._outbox.tell_nowait(Wake())
-            if reply.room is not None:  # a refused message, too, makes a room that gave up try again
-                await self._router.tell(WakeRoom(room=reply.room))
+            self._outbox.tell_nowait(message)
         except ActorError as error:
-            # The rows are the truth: the router asks for what is unfinished when it starts, the outbox looks by itself.
-            _log.warning("%s is accepted, but nobody could be woken for it: %s", inbound.key, error)
+            _log.warning("the outbox is not told: %s", error)
 
-    async def _say_unsupported(self, bot: Bot, place: Place, message_id: int) -> None:
-        """Said once and not kept: a courtesy must neither hold up the poll nor be worth a row."""
-        with trio.move_on_after(UNSUPPORTED_WITHIN):
-            try:
-                await bot.send_message(
-                    place.chat,
-                    UNSUPPORTED,
-                    message_thread_id=place.thread,
-                    disable_notification=True,
-                    reply_parameters=ReplyParameters(message_id, allow_sending_without_reply=True),
-                )
-            except TelegramError as error:
-                _log.info("%s was not told that only text is understood: %r", place, sorted_out(error))
+    async def _wake(self, room: Room | None) -> None:
+        if room is None:
+            return
+        try:
+            await self._router.tell(WakeRoom(room=room))
+        except ActorError as error:
+            _log.warning("room %s could not be woken: %s", room.slug, error)
 
 
-def _status(trouble: Trouble, since: str) -> str:
-    match trouble:
-        case Flood(seconds):
-            return f"Telegram wants silence for {seconds:g} s"
-        case Busy(webhook=True):
-            return "a webhook gets this bot's updates; deleting it"
-        case Busy():
-            return f"another program polls this bot (409) since {since}: stop it, or get a bot of its own for it"
-        case NotSent(reason) | Unknown(reason):
-            return f"Telegram is unreachable since {since}: {reason}"
-        case Permanent(reason) | BadEntities(reason):
-            return f"Telegram refuses to be polled since {since}: {reason}"
+class _Desk(NamedTuple):
+    """What an incarnation works with."""
+
+    bot: Bot
+    aside: Sideline
+    me: Me
+
+
+async def _hears_all(bot: Bot, chat: int) -> bool:
+    """Whether Telegram gives the bot all that is said in a chat. Asked each time, because people change it."""
+    if chat > 0:
+        return True
+    user = await bot.get_me()
+    if user.can_read_all_group_messages:
+        return True
+    member = await bot.get_chat_member(chat, user.id)
+    return member.status in {ChatMember.ADMINISTRATOR, ChatMember.OWNER}
+
+
+async def _set_menu(bot: Bot) -> None:
+    await bot.set_my_commands([BotCommand(name, about) for name, about in commands.menu()])
 
 
 class _Recent:

@@ -4,29 +4,42 @@ The outbox asks it for the parts of a delivery and for the text of a running pre
 The same Markdown gives the same parts in every process, so "part 3 of this delivery" survives a restart.
 """
 
+import logging
 import re
+from bisect import bisect_left
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final, NamedTuple
 from urllib.parse import urlsplit
 
 from telegram import MessageEntity
 from telegram.constants import MessageLimit
-from telegramify_markdown import RenderConfig, convert, utf16_len
+from telegramify_markdown import RenderConfig, convert
+
+from actors.telegram.cutting import MESSAGE_UNITS, cuts, head, utf16_len
+from actors.telegram.tables import without_tables
 
 __all__ = ["LONGEST_MARKDOWN", "MESSAGE_UNITS", "Part", "plain", "preview", "render", "utf16_len"]
 
-MESSAGE_UNITS: Final = int(MessageLimit.MAX_TEXT_LENGTH)
-"""The longest text of one message, in UTF-16 code units."""
-
 LONGEST_MARKDOWN: Final = 50_000
-"""Characters. What is longer is shown as it was written: parsing the nastiest 50,000 holds up the loop for 80 ms."""
+"""Characters. What is longer, or grows to more, is shown as it was written: to parse so many holds up the loop for
+50 ms, at worst 400."""
 
+# Each is indented in the one around it: `1. ` fifteen thousand times would be a text of gigabytes.
+_DEEP: Final = re.compile(r"^(?:[ \t]*(?:>|[-+*][ \t]|\d{1,9}[.)][ \t])){100}", re.MULTILINE)
+_STUMBLED: Final = (AssertionError, AttributeError, LookupError, RecursionError, TypeError, ValueError)
 _ENTITIES: Final = int(MessageLimit.MESSAGE_ENTITIES)
 _PREVIEW_LINE: Final = 120
 _SOLID: Final = ("pre", "code")
 _QUOTES: Final = ("blockquote", "expandable_blockquote")
+_LOOKS: Final = ("bold", "italic", "underline", "strikethrough", "spoiler")
+_KINDS: Final = (*_SOLID, *_QUOTES, *_LOOKS, "text_link")
 _SCHEMES: Final = ("http", "https", "tg")
+_WHOLE_CODE: Final = 512
+"""Units up to which code within a line is kept in one part."""
+
+_log = logging.getLogger(__name__)
 
 
 class Part(NamedTuple):
@@ -39,20 +52,40 @@ class Part(NamedTuple):
 def render(markdown: str) -> list[Part]:
     """Markdown as messages that Telegram takes as they are; nothing visible gives no part.
 
-    A part ends at a blank line, a line's end or a space wherever one is near; a code block that is cut opens again in
-    the next part with its language. Of more than 100 entities in a part, code and links are kept first.
+    A part ends at a paragraph, a line, a sentence or a word, outside of links; a code block that is cut opens again in
+    the next part with its language. Tables are aligned, or rows of named values if they are wide. Of more than 100
+    entities in a part, code and links are kept first.
     """
     source = _clean(markdown)
-    if len(source) > LONGEST_MARKDOWN:
-        return [Part(text) for text in _split(source)]
-    text, found = convert(_OR.sub(_SHIELDED_OR, source).translate(_SHIELD), latex_escape=False, config=_STYLE)
+    try:
+        parts = _rendered(source)
+    except _STUMBLED:  # a text that the parser cannot take must not keep all the others waiting
+        _log.exception("a text of %d characters is shown as it was written", len(source))
+        parts = None
+    return [Part(text) for text in _split(source)] if parts is None else parts
+
+
+def _rendered(source: str) -> list[Part] | None:
+    """None for what is too much, or would become so."""
+    if len(source) > LONGEST_MARKDOWN or _DEEP.search(source):
+        return None
+    shielded = without_tables(source.translate(_SHIELD), LONGEST_MARKDOWN)
+    if shielded is None:
+        return None
+    text, found = convert(_OR.sub(_SHIELDED_OR, shielded), latex_escape=False, config=_STYLE)
     spans = (_Span(e.offset, e.offset + e.length, e.type, _link(e.url), _language(e.language)) for e in found)
-    return list(_parts(text.translate(_UNSHIELD), [s for s in spans if s.type != "text_link" or s.url]))
+    return list(
+        _parts(text.translate(_UNSHIELD), [s for s in spans if s.type in _KINDS and (s.type != "text_link" or s.url)])
+    )
 
 
 def plain(markdown: str) -> list[str]:
     """The Markdown as it was written, in pieces of at most `MESSAGE_UNITS`: for when Telegram refuses the entities."""
     return _split(_clean(markdown))
+
+
+def _split(text: str) -> list[str]:
+    return [text[start:stop] for start, stop in cuts(text)]
 
 
 def preview(text: str, lines: Sequence[str] = (), *, limit: int = MESSAGE_UNITS) -> str:
@@ -64,7 +97,7 @@ def preview(text: str, lines: Sequence[str] = (), *, limit: int = MESSAGE_UNITS)
     shown: list[str] = []
     room = limit // 2
     for line in reversed(lines):
-        one = _head(" ".join(_clean(line[: 2 * _PREVIEW_LINE]).split()), _PREVIEW_LINE)
+        one = head(" ".join(_clean(line[: 2 * _PREVIEW_LINE]).split()), _PREVIEW_LINE)
         room -= utf16_len(one) + 1
         if room < 0:
             break
@@ -72,6 +105,16 @@ def preview(text: str, lines: Sequence[str] = (), *, limit: int = MESSAGE_UNITS)
     below = "\n".join(reversed(shown)).strip()
     answer = _tail(text, limit - utf16_len(below) - 2 if below else limit)
     return f"{answer}\n\n{below}" if answer and below else answer or below
+
+
+def _tail(text: str, units: int) -> str:
+    """The text's end, cleaned, at most `units` long, with a mark if there was more."""
+    kept = _clean(text[-units - 1 :]).strip()
+    if len(text) <= units and utf16_len(kept) <= units:
+        return kept
+    while (over := utf16_len(kept) - (units - 1)) > 0:
+        kept = kept[(over + 1) // 2 :]
+    return "…" + kept
 
 
 # --- characters ---------------------------------------------------------------------------------------------------
@@ -111,55 +154,6 @@ def _style() -> RenderConfig:
 _STYLE: Final = _style()
 
 
-# --- cutting ------------------------------------------------------------------------------------------------------
-
-
-def _fits(text: str, start: int, units: int) -> int:
-    """The end of the longest piece from `start` that has at most `units`; never inside a surrogate pair."""
-    end = min(len(text), start + units)
-    while (over := utf16_len(text[start:end]) - units) > 0:
-        end -= (over + 1) // 2
-    return end
-
-
-def _cuts(text: str) -> Iterator[tuple[int, int]]:
-    """Where each piece begins and ends, without the empty lines around it.
-
-    A piece is as long as may be, but rather ends at a paragraph, a line or a space than in a word.
-    """
-    start = 0
-    while start < len(text):
-        stop = _fits(text, start, MESSAGE_UNITS)
-        if stop < len(text):
-            for mark, earliest in (("\n\n", (start + stop) // 2), ("\n", start), (" ", start)):
-                if (found := text.rfind(mark, earliest + 1, stop)) > 0:
-                    stop = found + len(mark)
-                    break
-        piece = text[start:stop]
-        first = start + len(piece) - len(piece.lstrip("\n"))
-        last = start + len(piece.rstrip())
-        if first < last:
-            yield first, last
-        start = stop
-
-
-def _split(text: str) -> list[str]:
-    return [text[start:stop] for start, stop in _cuts(text)]
-
-
-def _head(text: str, units: int) -> str:
-    return text if utf16_len(text) <= units else text[: _fits(text, 0, units - 1)] + "…"
-
-
-def _tail(text: str, units: int) -> str:
-    kept = _clean(text[-units - 1 :]).strip()
-    if len(text) <= units and utf16_len(kept) <= units:
-        return kept
-    while (over := utf16_len(kept) - (units - 1)) > 0:
-        kept = kept[(over + 1) // 2 :]
-    return "…" + kept
-
-
 # --- entities -----------------------------------------------------------------------------------------------------
 
 
@@ -196,7 +190,7 @@ def _parts(text: str, spans: Iterable[_Span]) -> Iterator[Part]:
     waiting = deque(sorted(spans, key=lambda span: span.start))
     open_spans: list[_Span] = []
     at = unit = 0
-    for start, stop in _cuts(text):
+    for start, stop in cuts(text, list(_whole(text, waiting))):
         unit += utf16_len(text[at:start])
         end = unit + utf16_len(text[start:stop])
         while waiting and waiting[0].start < end:
@@ -206,6 +200,17 @@ def _parts(text: str, spans: Iterable[_Span]) -> Iterator[Part]:
         yield Part(text[start:stop], tuple(_entity(span) for span in lawful))
         open_spans = [span for span in open_spans if span.stop > end]
         at, unit = stop, end
+
+
+def _whole(text: str, spans: Iterable[_Span]) -> Iterator[tuple[int, int]]:
+    """The characters that belong together, of `spans` (in order): links, and code within a line unless it is long."""
+    units = list(accumulate((2 if ord(char) > 0xFFFF else 1 for char in text), initial=0))
+    end = 0
+    for span in spans:
+        short = span.type == "code" and span.stop - span.start <= _WHOLE_CODE
+        if (short or span.type == "text_link") and span.start >= end:
+            yield bisect_left(units, span.start), bisect_left(units, span.stop)
+            end = span.stop
 
 
 def _entity(span: _Span) -> MessageEntity:
@@ -226,7 +231,7 @@ def _lawful(spans: list[_Span]) -> list[_Span]:
     open_spans: list[_Span] = []
     for span in sorted(_foremost(solid + cut), key=lambda s: (s.start, -s.stop, _depth(s.type))):
         open_spans = [outer for outer in open_spans if outer.stop > span.start]
-        if all(outer.holds(span) and _depth(outer.type) < 3 and outer.type != span.type for outer in open_spans):
+        if all(outer.holds(span) and _may_hold(outer.type, span.type) for outer in open_spans):
             kept.append(span)
             open_spans.append(span)
     return kept
@@ -246,6 +251,12 @@ def _around(span: _Span, solid: list[_Span]) -> Iterator[_Span]:
 
 def _foremost(spans: list[_Span]) -> list[_Span]:
     return sorted(spans, key=lambda s: (s.type not in (*_SOLID, "text_link"), s.start))[:_ENTITIES]
+
+
+def _may_hold(outer: str, inner: str) -> bool:
+    """Whether Telegram has one within the other: looks may hold other looks; quotes, links and code no second one."""
+    depth = _depth(outer)
+    return depth < 3 and (depth != _depth(inner) or (depth == 2 and outer != inner))
 
 
 def _depth(kind: str) -> int:

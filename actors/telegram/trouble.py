@@ -28,9 +28,14 @@ class BadEntities(NamedTuple):
 
 
 class Permanent(NamedTuple):
-    """Nothing was done, and the same request will never succeed: chat or topic gone, bot blocked, a bad request."""
+    """Nothing was done, and the same request will never succeed: chat or topic gone, bot blocked, a bad request.
+
+    `moved_to`: the group lives on under this id. `topic_gone`: the topic is deleted; its chat may be there.
+    """
 
     reason: str
+    moved_to: int | None = None
+    topic_gone: bool = False
 
 
 class NotSent(NamedTuple):
@@ -65,6 +70,8 @@ class TokenRefused(Exception):
         self.reason = reason
 
 
+_TOPIC_GONE: Final = ("thread not found", "topic_deleted", "topic deleted", "topic_id_invalid")
+_TOPIC_CLOSED: Final = "the topic is closed: reopen it, or make the bot an admin who may write there"
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
 
@@ -74,14 +81,20 @@ def sorted_out(error: TelegramError) -> Trouble:
     match error:
         case RetryAfter(retry_after=wait):
             return Flood(wait.total_seconds() if isinstance(wait, timedelta) else float(wait))
+        case InvalidToken() if "method" in reason.lower():  # an older server; the library calls any 404 so
+            return Permanent(reason)
         case InvalidToken():
             raise TokenRefused(reason) from None
         case Conflict():
             return Busy(webhook="webhook" in reason.lower())
         case ChatMigrated(new_chat_id=chat):
-            return Permanent(f"the group has become a supergroup with the id {chat}")
+            return Permanent(f"the group has become a supergroup with the id {chat}", moved_to=chat)
         case BadRequest() if "entit" in reason.lower():
             return BadEntities(reason)
+        case BadRequest() if any(words in reason.lower() for words in _TOPIC_GONE):
+            return Permanent(reason, topic_gone=True)
+        case BadRequest() if "topic_closed" in reason.lower():
+            return Permanent(_TOPIC_CLOSED)
         case BadRequest() | Forbidden():
             return Permanent(reason)
         case _:

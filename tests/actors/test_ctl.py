@@ -31,6 +31,19 @@ def test_a_socket_that_cannot_be_is_a_matter_of_configuration(
     assert "DISPATCHD_SOCKET" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize("args", [["approve"], ["remove", "Eve"], ["fly"]])
+def test_wrong_usage_of_our_own_commands(
+    args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "argv", ["actorctl", "pair", *args])
+
+    with pytest.raises(SystemExit) as caught:
+        ctl.main()
+
+    assert caught.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: actorctl pair")
+
+
 def test_it_imports_nothing_heavy() -> None:
     code = "import sys, actors.ctl; print(*sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)

@@ -78,7 +78,7 @@ async def test_it_stands_as_it_is_drawn(tmp_path: Path) -> None:
         "control": None,
         "store": None,
         "service": {
-            "outbox": {"telegram": {"sender": None}, "console": {"terminal": None}},
+            "outbox": {"telegram": {"sender": None}, "files": {"fetcher": None}, "console": {"terminal": None}},
             "demo_model": {"server": None},
             "rooms": {"pool": None, "router": None},
             "telegram": {"gateway": None},
@@ -98,7 +98,7 @@ async def test_it_stands_as_it_is_drawn(tmp_path: Path) -> None:
 
 async def test_what_is_risky_gives_up_alone(tmp_path: Path) -> None:
     whole, _ = planted(tmp_path)
-    for name in ("outbox/telegram", "outbox/console", "demo_model", "telegram", "console"):
+    for name in ("outbox/telegram", "outbox/files", "outbox/console", "demo_model", "telegram", "console"):
         spec = child(whole, f"service/{name}")
         assert spec.is_supervisor
         assert spec.restart is Restart.TRANSIENT

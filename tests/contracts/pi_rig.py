@@ -3,12 +3,13 @@
 For `test_pi`. It uses the product's own framing, session and process: what these tests see is what an agent sees.
 """
 
+import base64
 import json
 import os
 import sys
 from importlib.util import find_spec
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import trio
@@ -16,16 +17,20 @@ import trio
 from actors.pi.commands import Command
 from actors.pi.environment import environment
 from actors.pi.framing import LineFramer
+from actors.pi.host_tools import MARK_VARIABLE, TOOLS_VARIABLE, definitions
 from actors.pi.outputs import Output, Responded
+from actors.pi.pictures import kind_of
 from actors.pi.process import LaunchSpec, Proc, launch
 from actors.pi.session import Session
 from actors.settings import Secret
 from tests.fakes import pi as fake_pi
 from tests.fakes.llm import KEY, MODEL, FakeLLM, Reply
 
-HOST_TOOLS = Path(__file__).parents[2] / "conf" / "pi" / "host_tools.ts"
+HOST_TOOLS = Path(__file__).parents[2] / "conf" / "pi" / "host_tools.mjs"
 PACKAGE = Path(sys.prefix) / "pi" / "node_modules" / "@earendil-works" / "pi-coding-agent"
 CLI = PACKAGE / "dist" / "bundle" / "cli.js"
+
+MARK = "the-mark-of-this-host"
 
 O = TypeVar("O", bound=Output)  # noqa: E741
 
@@ -64,6 +69,13 @@ class Live:
                 return output
             seen.append(output)
 
+    async def response(self, command_id: str) -> Responded:
+        """The answer to a command that was sent before."""
+        while True:
+            answer, _ = await self.until(Responded)
+            if answer.id == command_id:
+                return answer
+
     async def until(self, kind: type[O]) -> tuple[O, list[Output]]:
         """The next output of `kind`, and what came before it."""
         before: list[Output] = []
@@ -91,7 +103,7 @@ class Rig:
         self._agent_dir, self._requests = folder / "agent", folder / "requests.jsonl"
         for made in (self.workspace, self.sessions, self._agent_dir):
             made.mkdir()
-        (self._agent_dir / "models.json").write_bytes(msgspec.json.encode(_models(llm.base_url)))
+        (self._agent_dir / "models.json").write_bytes(msgspec.json.encode(models(llm.base_url)))
         self._nursery = nursery
         self._llm = llm
 
@@ -110,34 +122,62 @@ class Rig:
         """The session files on disk."""
         return list(self.sessions.iterdir())
 
+    def settings(self) -> dict[str, object]:
+        """What pi has written into its settings."""
+        file = self._agent_dir / "settings.json"
+        return dict(json.loads(file.read_text())) if file.exists() else {}
+
     async def start(self, *more: str) -> Live:
         """Starts pi on the one session."""
         argv = ["--mode", "rpc", "--provider", "fake", "--model", MODEL, "--thinking", "off"]
         argv += ["--session-id", "room-1", "--session-dir", str(self.sessions)]
-        argv += ["-ne", "-e", str(HOST_TOOLS), "-ns", "-np", "-nc", "--no-themes", "-na", *more]
+        own = ["-e", str(self._agent_dir / "own.mjs")] if (self._agent_dir / "own.mjs").exists() else []
+        argv += ["-ne", "-e", str(HOST_TOOLS), *own, "-ns", "-np", "-nc", "--no-themes", "-na", *more]
         spec = LaunchSpec(
             argv=(str(node()), str(CLI), *argv) if self.real else (*fake_pi.COMMAND, *argv),
             cwd=str(self.workspace),
             env=environment(os.environ, extra=self._variables()),
-            secrets={"FAKE_LLM_KEY": Secret(KEY)},
+            secrets={"FAKE_LLM_KEY": Secret(KEY), MARK_VARIABLE: Secret(MARK)},
             needs=(str(CLI),) if self.real else (),
         )
         return Live(await launch(spec, self._nursery, grace=3.0))
 
+    def compactable(self) -> None:
+        """All but the last turn, short as it is, is enough for a summary. Before the start."""
+        settings = {"compaction": {"keepRecentTokens": 2}}
+        (self._agent_dir / "settings.json").write_bytes(msgspec.json.encode(settings))
+
+    def extension(self, code: str) -> None:
+        """An extension of a person's, for the real pi; before the start."""
+        (self._agent_dir / "own.mjs").write_text(f"export default function (pi) {{ {code} }}")
+
     def _variables(self) -> dict[str, str]:
+        tools = {TOOLS_VARIABLE: definitions()}
         if self.real:
-            return {"PI_CODING_AGENT_DIR": str(self._agent_dir), "PI_OFFLINE": "1", "PI_SKIP_VERSION_CHECK": "1"}
+            here = {"PI_CODING_AGENT_DIR": str(self._agent_dir), "PI_OFFLINE": "1", "PI_SKIP_VERSION_CHECK": "1"}
+            return tools | here
         left = self._llm.replies[len(self.requests()) :]
-        return {"FAKE_PI": json.dumps({"requests": str(self._requests), "replies": msgspec.to_builtins(left)})}
+        script = {"requests": str(self._requests), "replies": msgspec.to_builtins(left)}
+        script["compactable"] = (self._agent_dir / "settings.json").exists()
+        return tools | {"FAKE_PI": json.dumps(script)}
 
 
 def _text(message: dict[str, object]) -> str:
     content = message.get("content") or ""
-    return content if isinstance(content, str) else "".join(block["text"] for block in content)  # type: ignore[attr-defined]
+    return content if isinstance(content, str) else "".join(map(_seen, content))  # type: ignore[call-overload]
 
 
-def _models(base_url: str) -> dict[str, object]:
-    """pi's models.json for the fake model."""
+def _seen(block: dict[str, Any]) -> str:
+    """A block's text; of a picture its type, which its data must be true to."""
+    if block["type"] == "text":
+        return str(block["text"])
+    kind, _, data = block["image_url"]["url"].removeprefix("data:").partition(";base64,")
+    assert kind_of(base64.b64decode(data)) == kind
+    return f"[{kind}]"
+
+
+def models(base_url: str, key: str = "$FAKE_LLM_KEY") -> dict[str, Any]:
+    """pi's models.json for the fake models; `key` as pi is to find it."""
     model = {
         "id": MODEL,
         "reasoning": False,
@@ -149,8 +189,8 @@ def _models(base_url: str) -> dict[str, object]:
     provider = {
         "baseUrl": base_url,
         "api": "openai-completions",
-        "apiKey": "$FAKE_LLM_KEY",
+        "apiKey": key,
         "compat": {"supportsDeveloperRole": False, "supportsReasoningEffort": False, "maxTokensField": "max_tokens"},
-        "models": [model],
+        "models": [model, model | {"id": "other-1", "reasoning": True, "input": ["text"]}],
     }
     return {"providers": {"fake": provider}}

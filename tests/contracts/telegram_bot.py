@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 
 import pytest
 import trio
-from telegram import Bot
+from telegram import Bot, InlineKeyboardButton, InlineKeyboardMarkup
 from telegram.error import NetworkError
 from telegram.request import HTTPXRequest
 
@@ -43,10 +43,11 @@ async def client(fake: FakeTelegram, token: str = TOKEN) -> AsyncIterator[Bot]:
 
 @asynccontextmanager
 async def telegram(
-    limits: Limits = UNLIMITED, *, private_topics: bool = False
+    limits: Limits = UNLIMITED, *, private_topics: bool = False, privacy: bool = False
 ) -> AsyncIterator[tuple[FakeTelegram, Bot]]:
     """The fake, a bot on it, Ann's private chat and a forum."""
-    async with FakeTelegram.serve(limits=limits, private_topics=private_topics) as fake, client(fake) as bot:
+    serving = FakeTelegram.serve(limits=limits, private_topics=private_topics, privacy=privacy)
+    async with serving as fake, client(fake) as bot:
         fake.world.chat(CHAT, title=ANN.name)
         fake.open_group(GROUP, "Forum", forum=True)
         yield fake, bot
@@ -56,3 +57,8 @@ async def refused(kind: type[NetworkError], words: str, call: Callable[[], Await
     """The bot writes descriptions in lower case with a capital in front, whatever Telegram wrote."""
     with pytest.raises(kind, match=f"(?i){words}"):
         await call()
+
+
+def keyboard(data: str) -> InlineKeyboardMarkup:
+    """One button that says Press."""
+    return InlineKeyboardMarkup([[InlineKeyboardButton("Press", callback_data=data)]])

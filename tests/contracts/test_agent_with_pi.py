@@ -2,11 +2,9 @@
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 from signal import SIGKILL
-from typing import Any
 
 import msgspec
 import pytest
@@ -19,6 +17,7 @@ from actors.messages import (
     Prompt,
     Recall,
     Recalled,
+    Steer,
     TextGrew,
     ToolStarted,
     TurnSettled,
@@ -27,81 +26,25 @@ from actors.pi import link, process
 from actors.pi.demo_server import DemoServer, Tempo
 from actors.pi.demo_wire import MODEL_ID, PROVIDER_ID
 from actors.pi.framing import LineFramer
-from actors.pi.installation import AgentPlan, locate
 from actors.pi.process import launch
 from actors.pi.providers import agent_files, compatible
+from actors.rooms import resume
 from actors.settings import Secret
 from supervisor import Restart
 from supervisor.events import ChildExited
-from tests.actors.pi.bench import Bench, open_bench, plan, processes
-from tests.fakes.llm import KEY, MODEL, FakeLLM, Reply, ToolCall, open_llm
+from tests.actors.pi.bench import Bench, open_bench
+from tests.contracts.agent_rig import Rig, open_rig, run, until_there
+from tests.fakes.llm import KEY, Reply, ToolCall
 
 SLEEP = ToolCall("bash", {"command": "exec sleep 60"})
+SKILL = "---\nname: foo\ndescription: how to foo\n---\nFoo it."
 ORPHAN = ToolCall("bash", {"command": "echo $$ > orphan; exec sleep 60"})
-
-
-class Rig:
-    """Folders, a model with a script, and the plan of an agent that uses them."""
-
-    def __init__(self, folder: Path, llm: FakeLLM) -> None:
-        self.folder = folder
-        self.llm = llm
-        self.work = folder / "work"
-        self.provider = compatible("fake", llm.base_url, MODEL, Secret(KEY))
-        for name in ("agent", "agent/extensions", "sessions", "tmp", "home"):
-            (folder / name).mkdir()
-        for name, text in agent_files(self.provider, trust_projects=False).items():
-            (folder / "agent" / name).write_text(text)
-
-    def extension(self, code: str) -> None:
-        """An extension of the person's own."""
-        (self.folder / "agent/extensions/own.ts").write_text(f"export default function (pi) {{ {code} }}")
-
-    def plan(self, **more: Any) -> AgentPlan:
-        own = {"TMPDIR": str(self.folder / "tmp"), "HOME": str(self.folder / "home")}
-        service = {"TELEGRAM_BOT_TOKEN": "1:bot", "NOTIFY_SOCKET": "/run/notify", "LLM_API_KEY": "other"}
-        fields = {"installation": locate(), "provider": self.provider, "environ": dict(os.environ) | own | service}
-        return AgentPlan(**plan(self.folder, **(fields | more)))
-
-    @asynccontextmanager
-    async def agent(self, *replies: Reply, **more: Any) -> AsyncIterator[Bench]:
-        self.llm.replies += replies
-        async with open_bench(self.folder, self.plan(), **more) as bench:
-            yield bench
-
-    def asked(self) -> list[tuple[str, str]]:
-        """What the model was sent last, without the system's."""
-        sent = [(message["role"], message.get("content") or "") for message in self.llm.requests[-1]["messages"]]
-        texts = [
-            (role, text if isinstance(text, str) else "".join(part["text"] for part in text)) for role, text in sent
-        ]
-        return [(role, text) for role, text in texts if role != "system"]
-
-    def session_files(self) -> list[Path]:
-        return list((self.folder / "sessions/den").glob("*.jsonl"))
 
 
 @pytest.fixture
 async def rig(tmp_path: Path) -> AsyncIterator[Rig]:
-    async with open_llm([]) as llm:
-        yield Rig(tmp_path, llm)
-    orphan = tmp_path / "work/orphan"
-    if orphan.exists():
-        os.kill(int(orphan.read_text()), SIGKILL)  # pi's commands outlive a killed pi
-    with trio.fail_after(5):
-        while processes(str(tmp_path)):  # noqa: ASYNC110 - it is not our child
-            await trio.sleep(0.01)
-
-
-async def until_there(file: Path) -> None:
-    with trio.fail_after(20):
-        while not file.exists():  # noqa: ASYNC110, ASYNC240 - nobody tells us
-            await trio.sleep(0.01)
-
-
-async def run(bench: Bench, turn: str, text: str, incarnation: int = 1) -> TurnSettled:
-    await bench.agent.tell(Prompt(turn=turn, incarnation=incarnation, text=text))
-    return await bench.until(TurnSettled)
+    async with open_rig(tmp_path) as rig:
+        yield rig
 
 
 async def recall(
@@ -173,6 +116,7 @@ async def test_an_abort_that_comes_before_the_run_ends_it_all_the_same(rig: Rig,
         rig.llm.replies += [Reply(hold=True), Reply(hold=True)]
         for turn in ("t1", "t2"):
             await bench.agent.tell(Prompt(turn=turn, incarnation=1, text="work"))
+            await trio.sleep(0.1 if slow else 0)  # so that pi has it, and the extension is looking
             await bench.agent.tell(Abort(turn=turn, incarnation=1))
             settled = await bench.until(TurnSettled)
             assert (settled.turn, settled.stop_reason, settled.text) == (turn, "aborted", "")
@@ -260,19 +204,46 @@ async def test_a_turn_too_large_to_be_read_back_still_ends_and_can_be_resumed(
         assert leaf != first.leaf
 
 
-async def test_a_slash_is_a_command_only_where_an_extension_has_one_and_never_ours(rig: Rig) -> None:
-    rig.extension('pi.registerCommand("shout", { description: "x", handler: async () => {} });')
-    async with rig.agent(*[Reply(deltas=("ok",))] * 3) as bench:
+async def test_killed_behind_an_answer_that_was_steered_further_the_answer_is_there(rig: Rig) -> None:
+    rig.listen()
+    async with rig.agent(Reply(deltas=("one",), pause=0.5), Reply(deltas=("tw",), hold=True)) as bench:
         await bench.ready()
-        settled = await run(bench, "t1", "/shout loud")
-        assert (settled.text, settled.stop_reason, settled.error, settled.leaf) == ("", "stop", "", None)
-        assert rig.llm.requests == []
-        for number, text in enumerate(("/etc/hosts is empty", "/host-resume do it", "/host-resume")):
+        await bench.agent.tell(Prompt(turn="t1", incarnation=1, text="first"))
+        await rig.until_told("first")
+        await bench.agent.tell(Steer(turn="t1", incarnation=1, inbound=7, text="and then"))
+        await bench.until(TextGrew, lambda grew: grew.text.endswith("tw"))
+        await kill(bench)
+        await bench.agent.tell(Recall(turn="t1", incarnation=2, since=None))
+        recalled = await bench.until(Recalled)
+    assert resume.decide(recalled.entries) == resume.GoOn(resume.RESUME_NOTE, "one")
+
+
+async def test_what_a_person_sends_is_text_whatever_commands_pi_has(rig: Rig) -> None:
+    rig.extension('pi.registerCommand("shout", { description: "x", handler: async () => {} });')
+    for name, text in {"prompts/review.md": "Look at $1.", "skills/foo/SKILL.md": SKILL}.items():
+        (rig.folder / "agent" / name).parent.mkdir(parents=True)
+        (rig.folder / "agent" / name).write_text(text)
+    texts = (
+        *("/shout loud", "/llama is an animal", "/review it", "/skill:foo it", "/model x y", "/login", "!ls"),
+        *("/etc/hosts is empty", "/host-resume do it", "/host-resume"),
+    )
+    async with rig.agent(*[Reply(deltas=("ok",))] * len(texts)) as bench:
+        await bench.ready()
+        for number, text in enumerate(texts):
             assert (await run(bench, f"s{number}", text)).text == "ok"
             role, seen = rig.asked()[-1]
             assert (role, seen.strip()) == ("user", text)
         entries, _ = await recall(bench, None)
-        assert len([role for role, _, _ in entries if role == "user"]) == 3
+        assert len([role for role, _, _ in entries if role == "user"]) == len(texts)
+
+
+async def test_a_text_that_an_extension_takes_for_itself_ends_its_turn(rig: Rig) -> None:
+    rig.extension('pi.on("input", async () => ({ action: "handled" }));')
+    async with rig.agent() as bench:
+        await bench.ready()
+        settled = await run(bench, "t1", "shout")
+        assert (settled.text, settled.stop_reason, settled.error, settled.leaf) == ("", "stop", "", None)
+        assert rig.llm.requests == []
 
 
 async def test_pi_sees_its_own_environment_and_leaves_nothing_in_the_temporary_folder(rig: Rig) -> None:
@@ -284,7 +255,7 @@ async def test_pi_sees_its_own_environment_and_leaves_nothing_in_the_temporary_f
     seen = dict(line.partition("=")[::2] for line in (rig.work / "seen").read_text().splitlines())
     assert not {"TELEGRAM_BOT_TOKEN", "NOTIFY_SOCKET", "LLM_API_KEY"} & set(seen)
     assert KEY not in argv
-    assert KEY not in [value for name, value in rig.plan().spec(bench.room).env.items()]
+    assert KEY not in [value for name, value in rig.plan().spec(bench.room, "m").env.items()]
     assert seen["NODE_COMPILE_CACHE"] == str(rig.folder / "cache")
     assert os.listdir(rig.folder / "tmp") == []
     assert os.listdir(rig.folder / "home") == []
@@ -304,7 +275,7 @@ async def test_a_session_that_another_pi_still_holds_is_waited_for(rig: Rig, nur
     async with open_bench(rig.folder, rig.plan()) as bench:  # whose room it is
         room = bench.room
         await bench.ready()
-    held = await launch(rig.plan().spec(room), nursery)
+    held = await launch(rig.plan().spec(room, "m"), nursery)
     async with rig.agent() as bench:
         with trio.move_on_after(0.5):
             await bench.until(AgentReady)
@@ -321,7 +292,7 @@ async def test_a_session_that_stays_held_is_a_sentence(
     rig.work.mkdir()
     async with open_bench(rig.folder, rig.plan()) as bench:
         await bench.ready()
-    held = await launch(rig.plan().spec(bench.room), nursery)
+    held = await launch(rig.plan().spec(bench.room, "m"), nursery)
     async with rig.agent(restart=Restart.TEMPORARY) as bench:
         exited = await bench.recorder.wait_for(ChildExited, "/agent")
     await held.stop(3.0)

@@ -3,12 +3,12 @@
 import httpx
 import pytest
 import trio
-from telegram import InlineKeyboardButton, InlineKeyboardMarkup, Message, MessageEntity, ReplyParameters, Update
+from telegram import BotCommand, BotCommandScopeChat, MessageEntity, ReplyParameters, Update
 from telegram.error import BadRequest, Conflict, Forbidden, InvalidToken
 from trio.testing import MockClock
 
-from tests.contracts.telegram_bot import CHAT, GROUP, TLS, client, refused, telegram
-from tests.fakes.telegram import ANN, TOKEN, User
+from tests.contracts.telegram_bot import CHAT, GROUP, TLS, client, keyboard, refused, telegram
+from tests.fakes.telegram import TOKEN, User
 
 # --- who and what -----------------------------------------------------------------------------------------------
 
@@ -220,15 +220,25 @@ async def test_an_edit_changes_the_message_and_must_change_it() -> None:
 
 async def test_only_an_own_message_that_is_there_can_be_edited_or_deleted() -> None:
     async with telegram() as (fake, bot):
-        fake.say(GROUP, "mine")
-        (mine,) = fake.messages(GROUP)
+        fake.say(-7, "mine")
+        (mine,) = fake.messages(-7)
         await refused(BadRequest, "to edit not found", lambda: bot.edit_message_text("x", CHAT, 999))
-        await refused(BadRequest, "can't be edited", lambda: bot.edit_message_text("x", GROUP, mine.id))
+        await refused(BadRequest, "can't be edited", lambda: bot.edit_message_text("x", -7, mine.id))
         await refused(BadRequest, "to delete not found", lambda: bot.delete_message(CHAT, 999))
-        await refused(BadRequest, "can't be deleted", lambda: bot.delete_message(GROUP, mine.id))
+        await refused(BadRequest, "can't be deleted", lambda: bot.delete_message(-7, mine.id))
+        fake.promote_bot(-7)
+        await bot.delete_message(-7, mine.id)
         sent = await bot.send_message(CHAT, "x")
         await bot.delete_message(CHAT, sent.message_id)
-        assert fake.messages(CHAT) == []
+        assert fake.messages(CHAT) == fake.messages(-7) == []
+
+
+async def test_after_two_days_a_message_stays(loopback_clock: MockClock) -> None:
+    async with telegram() as (_, bot):
+        sent = await bot.send_message(CHAT, "x")
+        await trio.sleep(48 * 3600 + 1)
+        await refused(BadRequest, "can't be deleted", lambda: bot.delete_message(CHAT, sent.message_id))
+        await bot.edit_message_text("still mine", CHAT, sent.message_id)
 
 
 async def test_a_reply_needs_its_message() -> None:
@@ -255,6 +265,12 @@ async def test_reactions_pins_and_actions() -> None:
         await refused(BadRequest, "pin not found", lambda: bot.pin_chat_message(CHAT, 999))
         await bot.send_chat_action(CHAT, "typing")
         await refused(BadRequest, "wrong parameter action", lambda: bot.send_chat_action(CHAT, "dancing"))
+        fake.say(-7, "in a group with manners")
+        fake.allow_reactions(-7, "👍")
+        other = fake.messages(-7)[0].id
+        await refused(BadRequest, "REACTION_INVALID", lambda: bot.set_message_reaction(-7, other, "👀"))
+        await bot.set_message_reaction(-7, other, "👍")
+        await refused(BadRequest, "not enough rights", lambda: bot.pin_chat_message(-7, other))
         assert (shown.reactions, shown.pinned) == (["👀"], True)
         assert [(a.chat, a.action) for a in fake.actions] == [(CHAT, "typing")]
 
@@ -270,77 +286,8 @@ async def test_a_draft_is_private_and_passes(loopback_clock: MockClock) -> None:
         assert (fake.draft(CHAT), fake.said(CHAT)) == (None, ["thought"])
         await refused(BadRequest, "PEER_INVALID", lambda: bot.send_message_draft(GROUP, 1, "x"))
         await refused(BadRequest, "RANDOM_ID_INVALID", lambda: bot.send_message_draft(CHAT, 0, "x"))
-
-
-# --- keyboards --------------------------------------------------------------------------------------------------
-
-
-def keyboard(data: str) -> InlineKeyboardMarkup:
-    return InlineKeyboardMarkup([[InlineKeyboardButton("Press", callback_data=data)]])
-
-
-async def test_a_button_is_pressed_and_answered() -> None:
-    async with telegram() as (fake, bot):
-        sent = await bot.send_message(CHAT, "sure?", reply_markup=keyboard("yes"))
-        fake.press(CHAT, sent.message_id, "yes")
-        (update,) = await bot.get_updates()
-        assert update.callback_query is not None
-        assert (update.callback_query.data, update.callback_query.from_user.id) == ("yes", ANN.id)
-        assert isinstance(update.callback_query.message, Message)
-        await bot.answer_callback_query(update.callback_query.id, "done")
-        await refused(BadRequest, "query id is invalid|too old", lambda: bot.answer_callback_query("query-9"))
-        await bot.edit_message_reply_markup(CHAT, sent.message_id)
-        await refused(BadRequest, "not modified", lambda: bot.edit_message_reply_markup(CHAT, sent.message_id))
-        with pytest.raises(ValueError, match="no button"):
-            fake.press(CHAT, sent.message_id, "yes")
-
-
-async def test_callback_data_is_64_bytes_at_most() -> None:
-    async with telegram() as (_, bot):
-        await bot.send_message(CHAT, "x", reply_markup=keyboard("é" * 32))
-        for data in ("é" * 32 + "x", ""):
-            with pytest.raises(BadRequest, match=r"(?i)button_data_invalid"):
-                await bot.send_message(CHAT, "x", reply_markup=keyboard(data))
-
-
-# --- topics -----------------------------------------------------------------------------------------------------
-
-
-async def test_a_topic_from_its_making_to_its_end() -> None:
-    async with telegram() as (fake, bot):
-        thread = (await bot.create_forum_topic(GROUP, "work")).message_thread_id
-        await bot.send_message(GROUP, "in", message_thread_id=thread)
-        assert (fake.said(GROUP, thread), fake.said(GROUP)) == (["in"], [])
-        await bot.edit_forum_topic(GROUP, thread, name="play")
-        await refused(BadRequest, "not_modified", lambda: bot.edit_forum_topic(GROUP, thread, name="play"))
-        await bot.close_forum_topic(GROUP, thread)
-        await refused(BadRequest, "topic_closed", lambda: bot.send_message(GROUP, "x", message_thread_id=thread))
-        await bot.reopen_forum_topic(GROUP, thread)
-        await bot.delete_forum_topic(GROUP, thread)
-        assert fake.messages(GROUP, thread) == []
-        for gone in (
-            lambda: bot.send_message(GROUP, "x", message_thread_id=thread),
-            lambda: bot.send_chat_action(GROUP, "typing", message_thread_id=thread),
-            lambda: bot.edit_forum_topic(GROUP, thread, name="x"),
-            lambda: bot.send_message(GROUP, "x", message_thread_id=1),  # the general topic goes without an id
-        ):
-            await refused(BadRequest, "thread not found", gone)
-
-
-async def test_topics_are_for_forums_and_for_private_chats_of_bots_that_have_them() -> None:
-    async with telegram() as (fake, bot):
-        fake.open_group(-7)
-        for chat in (-7, CHAT):
-            with pytest.raises(BadRequest, match="not a forum"):
-                await bot.create_forum_topic(chat, "work")
-        with pytest.raises(BadRequest):
-            await bot.create_forum_topic(GROUP, "n" * 129)
-    async with telegram(private_topics=True) as (fake, bot):
-        thread = (await bot.create_forum_topic(CHAT, "work")).message_thread_id
-        fake.say(CHAT, "hello", thread=thread)
-        (update,) = await bot.get_updates()
-        assert update.message is not None
-        assert (update.message.is_topic_message, update.message.message_thread_id) == (True, thread)
+        kwargs = {"reply_markup": keyboard("x").to_dict()}
+        await refused(BadRequest, "no keyboard", lambda: bot.send_message_draft(CHAT, 1, "x", api_kwargs=kwargs))
 
 
 # --- files and commands -----------------------------------------------------------------------------------------
@@ -371,3 +318,6 @@ async def test_commands_are_checked() -> None:
         await bot.set_my_commands([("start", "Begin"), ("new", "Anew")])
         assert [c["command"] for c in fake.world.commands] == ["start", "new"]
         await refused(BadRequest, "command_invalid", lambda: bot.set_my_commands([("No-Go", "x")]))
+        many = [BotCommand(f"c{number}", "x") for number in range(101)]
+        await refused(BadRequest, "too_much", lambda: bot.set_my_commands(many))
+        await bot.set_my_commands(many[:100], scope=BotCommandScopeChat(CHAT))

@@ -10,6 +10,7 @@ from signal import SIGKILL
 import pytest
 import trio
 
+from actors.pi.answers import Entries, Models, QueueCleared, State
 from actors.pi.commands import (
     Abort,
     ClearQueue,
@@ -30,7 +31,6 @@ from actors.pi.outputs import (
     ToolStarted,
 )
 from actors.pi.process import Exited
-from actors.pi.protocol import Entries, Models, QueueCleared, State
 from tests.contracts.pi_rig import Live, Rig
 from tests.fakes.llm import Reply, ToolCall, open_llm
 
@@ -76,7 +76,7 @@ async def test_a_cold_start_answers_get_state_and_end_of_input_ends_it(rig: Rig)
     assert rig.session_files() == []  # it is only a plan
     models = (await pi.ask(GetAvailableModels())).data
     assert isinstance(models, Models)
-    assert [model.id for model in models.models] == ["fake-1"]
+    assert [model.id for model in models.models] == ["fake-1", "other-1"]
     assert await pi.proc.stop(grace=9.0) == Exited(code=0, signal=None)
 
 

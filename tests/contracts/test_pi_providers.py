@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
+from actors.pi.answers import Model
 from actors.pi.catalogue import KNOWN
-from actors.pi.protocol import Model
 from actors.pi.providers import Provider, agent_files, choose, model_check, pi_argv, pi_environment
 from actors.settings import PiSettings, Secret
 
@@ -34,7 +34,7 @@ def ask(folder: Path, provider: Provider, *commands: str, secrets: Mapping[str, 
         provider=provider,
         session_id="room-1",
         session_dir=folder / "sessions",
-        extension=ROOT / "conf/pi/host_tools.ts",
+        extension=ROOT / "conf/pi/host_tools.mjs",
         trust_projects=False,
     )
     assert not [each for each in argv if KEY.reveal() in each]

@@ -15,6 +15,7 @@ import trio
 
 KEY = "key-of-the-fake-model"
 MODEL = "fake-1"
+MODELS = (MODEL, "other-1")
 
 
 class ToolCall(msgspec.Struct, frozen=True):
@@ -28,12 +29,14 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """One answer, streamed in this order: the text's deltas, the tool call, the end.
 
     `hold` keeps the stream open after the deltas until the client leaves; a `status` other than 200 is sent at once.
+    `pause`: seconds until the answer begins.
     """
 
     deltas: tuple[str, ...] = ()
     tool: ToolCall | None = None
     hold: bool = False
     status: int = 200
+    pause: float = 0.0
 
 
 class FakeLLM:
@@ -72,6 +75,7 @@ class FakeLLM:
                 return False
         assert request is not None
         reply = self._take(request, body)
+        await trio.sleep(reply.pause)
         content_type = b"text/event-stream" if reply.status == 200 else b"application/json"
         head = h11.Response(status_code=reply.status, headers=[(b"content-type", content_type)])
         await stream.send_all(http.send(head) or b"")
@@ -93,8 +97,8 @@ class FakeLLM:
         if headers.get(b"authorization") != f"Bearer {KEY}".encode():
             return self._refuse(401, "the request carries no right key")
         asked = msgspec.json.decode(body, type=dict[str, Any])
-        if asked.get("stream") is not True or asked.get("model") != MODEL or not asked.get("messages"):
-            return self._refuse(400, f"not a streamed request for {MODEL}")
+        if asked.get("stream") is not True or asked.get("model") not in MODELS or not asked.get("messages"):
+            return self._refuse(400, f"not a streamed request for one of {MODELS}")
         self.requests.append(asked)
         return self.replies.pop(0) if self.replies else self._refuse(500, "one request more than the script foresees")
 

@@ -1,13 +1,14 @@
 """A strict, scripted pi: a real program that speaks the RPC of pi 0.87.1, for tests that need many or a bad one.
 
 Started by `COMMAND` and pi's own arguments; it refuses what pi refuses, sends the same records in the same order, keeps
-the same session file, really runs `bash`, and is held to all this by the contract tests. Standard library only, and
-little of it: a hundred start in a moment. Its script is JSON in the variable FAKE_PI:
+the same session file, really runs `bash`, asks its host, and is held to all this by the contract tests. Standard
+library only, and little of it: a hundred start in a moment. Its script is JSON in the variable FAKE_PI:
 
-`replies`, each as tests.fakes.llm.Reply, with `crash` (a signal, or a negative exit code) and `noise` (raw
-lines) and `huge` (bytes of one long line) and `flood` (how many deltas) beside; `requests`, a file that gets each model
-request as [[role, text], …]; `hang` (never answers), `deaf` (ignores abort), `stubborn` (ignores EOF and SIGTERM),
-`refuse` (a line for stderr, then exit code 1). Without `replies` it repeats what it was told.
+`replies`, each as tests.fakes.llm.Reply, with `crash` (a signal, or a negative exit code) and `noise` (raw lines) and
+`huge` (bytes of one long line), `flood` (how many deltas) and `steers` (how many must be queued before it begins)
+beside; `compactable` (even a short session is summarised); `requests`, a file that gets each model request as
+[[role, text], …]; `hang` (never answers), `deaf` (ignores abort), `stubborn` (ignores EOF and SIGTERM), `refuse` (a
+line for stderr, then exit code 1). Without `replies` it repeats what it was told.
 """
 
 import json
@@ -22,8 +23,8 @@ from typing import NoReturn
 if __name__ == "__main__":  # started by path, from another folder and without site-packages
     sys.path[0] = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+from tests.fakes.pi_choices import Choices
 from tests.fakes.pi_session import (
-    USAGE,
     Record,
     SessionFile,
     assistant_message,
@@ -31,6 +32,8 @@ from tests.fakes.pi_session import (
     texts_of,
     user_message,
 )
+from tests.fakes.pi_tools import run_tool
+from tests.fakes.pi_wire import emit, emit_raw, failure, success, update
 
 COMMAND = (sys.executable, "-S", "-E", os.path.abspath(__file__))  # what starts it; pi's own arguments follow
 
@@ -38,18 +41,8 @@ _FLAGS = {"-ne", "-ns", "-np", "-nc", "-na", "-a", "-nbt", "--no-themes", "--off
 _SESSION = {"--session-id", "--session-dir"}
 _OPTIONS = _SESSION | {"--mode", "--provider", "--model", "--thinking", "--system-prompt", "-e", "--extension"}
 _BUSY = "Agent is already processing. Specify streamingBehavior ('steer' or 'followUp') to queue the message."
-
-
-def emit(record: Record) -> None:
-    """One record to stdout; waits while the host does not read, as pi does."""
-    emit_raw(json.dumps(record, ensure_ascii=False, separators=(",", ":")).encode() + b"\n")
-
-
-def emit_raw(data: bytes) -> None:
-    """Raw bytes to stdout."""
-    view = memoryview(data)
-    while view:
-        view = view[os.write(1, view) :]
+_COMPACTING = "Cannot submit a prompt while compaction is in progress. Wait for compaction to finish and retry."
+_COMMAND = 'Extension command "/host-resume" cannot be queued. Use prompt() or execute the command when not streaming.'
 
 
 def die(why: str) -> NoReturn:
@@ -58,19 +51,21 @@ def die(why: str) -> NoReturn:
     raise SystemExit(1)
 
 
-class FakePi:
+class FakePi(Choices):
     """One process: its session, its queues, and the run that is on."""
 
-    def __init__(self, script: Record, session: SessionFile) -> None:
+    def __init__(self, script: Record, session: SessionFile, given: dict[str, str]) -> None:
+        super().__init__(session, given.get("--model", ""), given.get("--thinking", "off"))
         self.script = script
         self.replies: list[Record] | None = script.get("replies")
-        self.session = session
         self.run: Generator[float] | None = None  # in slices: each value is how long the next may wait, in seconds
         self.due = 0.0
         self.steering: list[Record] = []
         self.follow_up: list[Record] = []
         self.made: list[Record] = []
         self.aborting = False
+        self.compacting = False  # the run is a compaction
+        self.dialogs: dict[str, Record | None] = {}  # the open ones, with the answer once it is there
 
     # --- the program ------------------------------------------------------------------------------------------------
 
@@ -104,19 +99,24 @@ class FakePi:
         try:
             command = json.loads(line)
         except ValueError as error:
-            emit(_failure(None, "parse", f"Failed to parse command: {error}"))
+            emit(failure(None, "parse", f"Failed to parse command: {error}"))
             return
         if command is None:
             raise SystemExit(1)  # as pi does
         if not isinstance(command, dict):
-            emit(_failure(None, None, "Unknown command: undefined"))
+            emit(failure(None, None, "Unknown command: undefined"))
             return
         kind, command_id = command.get("type"), command.get("id")
-        if kind == "extension_ui_response" or self.script.get("hang"):
+        if self.script.get("hang"):
+            return
+        if kind == "extension_ui_response":
+            if command_id in self.dialogs:
+                self.dialogs[command_id] = command
+                self.due = 0.0
             return
         answer = getattr(self, f"do_{kind}", None)
         if answer is None:
-            emit(_failure(command_id, kind, f"Unknown command: {kind or 'undefined'}"))
+            emit(failure(command_id, kind, f"Unknown command: {kind or 'undefined'}"))
         else:
             answer(command_id, command)
 
@@ -125,34 +125,44 @@ class FakePi:
     def do_prompt(self, command_id: str | None, command: Record) -> None:
         """Starts a run or queues."""
         text, behavior = command["message"], command.get("streamingBehavior")
-        if text.startswith("/host-resume "):
+        message = user_message(text, command.get("images", []))
+        if self.compacting:
+            emit(failure(command_id, "prompt", _COMPACTING))
+        elif text.startswith("/host-resume "):
             note = {"role": "custom", "customType": "host", "content": text.partition(" ")[2], "display": False}
             self.start(note)
-            emit(_success(command_id, "prompt"))
+            emit(success(command_id, "prompt"))
         elif self.run is None:
-            emit(_success(command_id, "prompt"))
-            self.start(user_message(text))
+            emit(success(command_id, "prompt"))
+            self.start(message)
         elif behavior in ("steer", "followUp"):
-            (self.steering if behavior == "steer" else self.follow_up).append(user_message(text))
+            (self.steering if behavior == "steer" else self.follow_up).append(message)
             self.queue_update()
-            emit(_success(command_id, "prompt"))
+            emit(success(command_id, "prompt"))
         else:
-            emit(_failure(command_id, "prompt", _BUSY))
+            emit(failure(command_id, "prompt", _BUSY))
 
     def do_steer(self, command_id: str | None, command: Record) -> None:
         """Queues, also when idle."""
-        self.steering.append(user_message(command["message"]))
+        if command["message"].startswith("/host-resume"):
+            emit(failure(command_id, "steer", _COMMAND))
+            return
+        self.steering.append(user_message(command["message"], command.get("images", [])))
         self.queue_update()
-        emit(_success(command_id, "steer"))
+        emit(success(command_id, "steer"))
 
     def do_abort(self, command_id: str | None, _: Record) -> None:
         """Ends the run first, then answers."""
         if self.run is not None and self.script.get("deaf"):
             return
+        self.end_run()
+        emit(success(command_id, "abort"))
+
+    def end_run(self) -> None:
+        """Moves what is on to its end, which comes soon now."""
         self.aborting = self.run is not None
         while self.run is not None:
             self.step(self.run)
-        emit(_success(command_id, "abort"))
 
     def do_clear_queue(self, command_id: str | None, _: Record) -> None:
         """Gives the queued texts back."""
@@ -160,22 +170,22 @@ class FakePi:
         if self.steering or self.follow_up:
             self.steering, self.follow_up = [], []
             self.queue_update()
-        emit(_success(command_id, "clear_queue", given))
+        emit(success(command_id, "clear_queue", given))
 
     def do_get_state(self, command_id: str | None, _: Record) -> None:
         """Where it stands."""
         messages = [entry for entry in self.session.entries if entry["type"] in ("message", "custom_message")]
         state = {
-            "model": {"id": "fake-1", "provider": "fake", "contextWindow": 128000},
-            "thinkingLevel": "off",
-            "isStreaming": self.run is not None,
-            "isCompacting": False,
+            "model": self.model,
+            "thinkingLevel": self.thinking,
+            "isStreaming": self.run is not None and not self.compacting,
+            "isCompacting": self.compacting,
             "sessionFile": self.session.path,
             "sessionId": self.session.id,
             "messageCount": len(messages),
             "pendingMessageCount": len(self.steering) + len(self.follow_up),
         }
-        emit(_success(command_id, "get_state", state))
+        emit(success(command_id, "get_state", state))
 
     def do_get_entries(self, command_id: str | None, command: Record) -> None:
         """The entries behind `since`."""
@@ -183,23 +193,46 @@ class FakePi:
         if since is not None:
             ids = [entry["id"] for entry in entries]
             if since not in ids:
-                emit(_failure(command_id, "get_entries", f"Entry not found: {since}"))
+                emit(failure(command_id, "get_entries", f"Entry not found: {since}"))
                 return
             entries = entries[ids.index(since) + 1 :]
-        emit(_success(command_id, "get_entries", {"entries": entries, "leafId": self.session.leaf}))
-
-    def do_get_available_models(self, command_id: str | None, _: Record) -> None:
-        """The one model."""
-        model = {"id": "fake-1", "provider": "fake", "contextWindow": 128000}
-        emit(_success(command_id, "get_available_models", {"models": [model]}))
+        emit(success(command_id, "get_entries", {"entries": entries, "leafId": self.session.leaf}))
 
     def do_compact(self, command_id: str | None, _: Record) -> None:
-        """Never has enough to compact."""
-        why = "Nothing to compact (session too small)"
+        """Takes the next reply for the summary. There is enough to compact if the script says so."""
+        self.end_run()
         emit({"type": "compaction_start", "reason": "manual"})
-        end = {"type": "compaction_end", "reason": "manual", "aborted": False, "willRetry": False}
-        emit(end | {"errorMessage": f"Compaction failed: {why}"})
-        emit(_failure(command_id, "compact", why))
+        if self.script.get("compactable"):
+            self.run, self.compacting, self.due, self.aborting = self.compaction(command_id), True, 0.0, False
+        else:
+            self.compacted(command_id, "Nothing to compact (session too small)")
+
+    def compaction(self, command_id: str | None) -> Generator[float]:
+        """A summary that is being made."""
+        yield 0.0
+        reply = self.next_reply()
+        yield from self.waits(reply)
+        while reply.get("hold") and not self.aborting:
+            yield 60.0
+        self.compacting = False
+        if self.aborting:
+            self.compacted(command_id, "Compaction cancelled")
+            return
+        summary = "".join(reply.get("deltas", ()))
+        leaf = self.session.leaf
+        self.session.append({"type": "compaction", "summary": summary, "firstKeptEntryId": leaf, "tokensBefore": 15})
+        result = {"summary": summary, "firstKeptEntryId": leaf, "tokensBefore": 15, "estimatedTokensAfter": 7}
+        self.compacted(command_id, "", result)
+
+    def compacted(self, command_id: str | None, why: str, result: Record | None = None) -> None:
+        """The end of a compaction: the event, then the answer."""
+        end = {"type": "compaction_end", "reason": "manual", "aborted": self.aborting, "willRetry": False}
+        if result is not None:
+            emit(end | {"result": result})
+            emit(success(command_id, "compact", result))
+        else:
+            emit(end | ({} if self.aborting else {"errorMessage": f"Compaction failed: {why}"}))
+            emit(failure(command_id, "compact", why))
 
     def queue_update(self) -> None:
         """The whole queue, as an event."""
@@ -233,10 +266,14 @@ class FakePi:
                 answer = yield from self.assistant()
             results: list[Record] = []
             for call in [block for block in answer["content"] if block["type"] == "toolCall"]:
-                results += [(yield from self.tool(call))]
+                results += [self.complete((yield from run_tool(self, call)))]
             emit({"type": "turn_end", "message": answer, "toolResults": results})
             if answer["stopReason"] in ("error", "aborted"):
-                break
+                if self.aborting or not (self.steering or self.follow_up):
+                    break
+                emit({"type": "agent_end", "messages": self.made, "willRetry": False})
+                emit({"type": "agent_start"})
+                continue
             if not results and not self.steering and not self.follow_up:
                 break
         emit({"type": "agent_end", "messages": self.made, "willRetry": False})
@@ -255,6 +292,12 @@ class FakePi:
             self.session.append({"type": "message", "message": message})
         return message
 
+    def waits(self, reply: Record) -> Generator[float]:
+        """Until the model begins to answer."""
+        begins = time.monotonic() + reply.get("pause", 0.0)
+        while (time.monotonic() < begins or len(self.steering) < reply.get("steers", 0)) and not self.aborting:
+            yield 0.01
+
     def assistant(self) -> Generator[float, None, Record]:
         """One model call, streamed."""
         reply = self.next_reply()
@@ -262,6 +305,7 @@ class FakePi:
             emit_raw(noise.encode() + b"\n")
         if reply.get("huge"):
             emit_raw(b'{"type":"tool_execution_update","toolCallId":"big","x":"' + b"x" * reply["huge"] + b'"}\n')
+        yield from self.waits(reply)
         if reply.get("status", 200) != 200:
             return self.complete(assistant_message([], "error", errorMessage=f"{reply['status']}: scripted failure"))
         emit({"type": "message_start", "message": assistant_message([], "pending")})
@@ -291,49 +335,6 @@ class FakePi:
             update("toolcall_end", 1, toolCall=blocks[-1])
         return self.complete(assistant_message(blocks, "toolUse" if tool else "stop"), started=True)
 
-    def tool(self, call: Record) -> Generator[float, None, Record]:
-        """One tool call; only `bash` is there."""
-        common = {"toolCallId": call["id"], "toolName": call["name"]}
-        emit({"type": "tool_execution_start", **common, "args": call["arguments"]})
-        if call["name"] == "bash":
-            output, is_error = yield from self.bash(common, call["arguments"])
-        else:
-            output, is_error = f"Tool {call['name']} not found", True
-        content = [{"type": "text", "text": output}]
-        emit({"type": "tool_execution_end", **common, "result": {"content": content}, "isError": is_error})
-        return self.complete(
-            {"role": "toolResult", **common, "content": content, "isError": is_error, "timestamp": now_ms()}
-        )
-
-    def bash(self, common: Record, arguments: Record) -> Generator[float, None, tuple[str, bool]]:
-        """Really runs the command, in a session of its own as pi does; updates carry all the output so far."""
-        import subprocess  # noqa: PLC0415  # late: it doubles the start time, and few runs need it
-
-        child = subprocess.Popen(
-            ["/bin/sh", "-c", arguments["command"]],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.STDOUT,
-            start_new_session=True,
-        )
-        assert child.stdout is not None
-        os.set_blocking(child.stdout.fileno(), False)
-        update_ = {"type": "tool_execution_update", **common, "args": arguments}
-        emit(update_ | {"partialResult": {"content": []}})
-        output = ""
-        ended = False
-        while not ended and not self.aborting:
-            ended = child.poll() is not None
-            if chunk := child.stdout.read():
-                output += chunk.decode(errors="replace")
-                emit(update_ | {"partialResult": {"content": [{"type": "text", "text": output}], "details": {}}})
-            yield 0.01
-        if not ended:
-            os.killpg(child.pid, signal.SIGKILL)
-            output += "\n\nCommand aborted"
-        child.stdout.close()
-        return output, child.wait() != 0
-
     def next_reply(self) -> Record:
         """Takes the next reply of the script and notes what the model was sent."""
         context = self.session.context()
@@ -347,30 +348,12 @@ class FakePi:
         return self.replies.pop(0)
 
 
-def update(kind: str, index: int, **fields: object) -> None:
-    """One change of the assistant's message."""
-    event = {"type": kind, "contentIndex": index, **fields}
-    emit({"type": "message_update", "usage": USAGE, "assistantMessageEvent": event})
-
-
 def crash(how: int) -> None:
     """Dies of the signal `how`, or with the exit code `-how`; 0 lives on."""
     if how > 0:
         os.kill(os.getpid(), how)
     elif how < 0:
         os._exit(-how)
-
-
-def _success(command_id: str | None, command: str, data: Record | None = None) -> Record:
-    record: Record = {} if command_id is None else {"id": command_id}
-    record |= {"type": "response", "command": command, "success": True}
-    return record if data is None else record | {"data": data}
-
-
-def _failure(command_id: str | None, command: str | None, error: str) -> Record:
-    record: Record = {} if command_id is None else {"id": command_id}
-    record["type"] = "response"
-    return record | ({} if command is None else {"command": command}) | {"success": False, "error": error}
 
 
 def options(argv: list[str]) -> dict[str, str]:
@@ -394,7 +377,7 @@ def main() -> None:
     if given.get("--mode") != "rpc" or "--session-id" not in given or "--session-dir" not in given:
         die("Error: fake pi wants --mode rpc, --session-id and --session-dir")
     signal.signal(signal.SIGTERM, signal.SIG_IGN if script.get("stubborn") else lambda *_: os._exit(143))
-    FakePi(script, SessionFile(given["--session-dir"], given["--session-id"])).serve()
+    FakePi(script, SessionFile(given["--session-dir"], given["--session-id"]), given).serve()
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from typing import Any
 Record = dict[str, Any]
 
 _COST = {"input": 0, "output": 0, "cacheRead": 0, "cacheWrite": 0, "total": 0}
-USAGE = {"input": 10, "output": 5, "cacheRead": 0, "cacheWrite": 0, "totalTokens": 15, "cost": _COST}
+USAGE: dict[str, Any] = {"input": 10, "output": 5, "cacheRead": 0, "cacheWrite": 0, "totalTokens": 15, "cost": _COST}
 
 
 class SessionFile:
@@ -61,7 +61,7 @@ class SessionFile:
                 file.write(json.dumps(record, separators=(",", ":")) + "\n")
 
     def context(self) -> list[list[str]]:
-        """What the model is sent of the session: roles and texts."""
+        """What the model is sent of the session: roles and texts, a picture as its type in brackets."""
         hidden = {entry["targetId"] for entry in self.entries if entry["type"] == "context_edit"}
         lines: list[list[str]] = []
         owed: list[str] = []
@@ -79,7 +79,9 @@ class SessionFile:
             elif role == "user" or entry["type"] == "custom_message":
                 lines += [["tool", "No result provided"] for _ in owed]
                 owed.clear()
-                lines.append(["user", text_of(message["content"] if role == "user" else entry["content"])])
+                content = message["content"] if role == "user" else entry["content"]
+                seen = [f"[{block['mimeType']}]" for block in content if isinstance(block, dict) and "data" in block]
+                lines.append(["user", "".join([text_of(content), *seen])])
         return lines
 
 
@@ -113,9 +115,9 @@ def assistant_message(blocks: list[Record], stop_reason: str, **more: object) ->
     return made | {"stopReason": stop_reason, "timestamp": now_ms()} | more
 
 
-def user_message(text: str) -> Record:
-    """What the person said."""
-    return {"role": "user", "content": [{"type": "text", "text": text}], "timestamp": now_ms()}
+def user_message(text: str, images: list[Record]) -> Record:
+    """What the person said, and showed."""
+    return {"role": "user", "content": [{"type": "text", "text": text}, *images], "timestamp": now_ms()}
 
 
 def texts_of(messages: list[Record]) -> list[str]:

@@ -1,6 +1,6 @@
 """Runs the real service as a process of its own, for the journeys: starts it, looks, kills it, starts it again.
 
-Everything it keeps lies in one temporary folder; whatever it started is ended with it.
+Everything it keeps lies in one temporary folder, and nothing that it started may outlive it.
 """
 
 import json
@@ -8,30 +8,32 @@ import os
 import signal
 import sys
 from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Self
 
 import trio
 
 from supervisor.control import client
+from tests.fakes.llm import KEY, MODEL, FakeLLM
 from tests.fakes.telegram import TOKEN, FakeTelegram
 
 DISPATCHD = Path(sys.prefix) / "bin/dispatchd"
 PATIENCE = 60.0
 """Seconds for anything to happen that a loaded machine may be slow at."""
+LONGEST = 240.0
+"""Seconds that a journey may take in all."""
 
 
 class House:
     """One service with its state folder; `process` changes with each start."""
 
-    def __init__(self, home: Path, environ: dict[str, str], nursery: trio.Nursery) -> None:
+    def __init__(self, home: Path, environ: dict[str, str]) -> None:
         self.home = home
         self.environ = environ
         self.state = home / "state"
         self.socket = home / "ctl.sock"
         self.process: trio.Process
-        self._nursery = nursery
 
     async def start(self, *arguments: str) -> Self:
         """Start the service and wait until its tree stands."""
@@ -40,13 +42,12 @@ class House:
             self.process = await trio.lowlevel.open_process(
                 [str(DISPATCHD), "run", *arguments], env=self.environ, stdout=log, stderr=log, start_new_session=True
             )
-        await self.until(self._stands)
-        return self
-
-    def _stands(self) -> bool:
-        if self.process.returncode is not None:
-            raise AssertionError(f"the service ended at its start: {self.log()[-2000:]}")
-        return self.socket.exists() and any(node["path"] == "/service" for node in self.nodes())
+        with trio.fail_after(PATIENCE):
+            while self.process.returncode is None:
+                if await trio.to_thread.run_sync(self.node, "/service"):
+                    return self
+                await trio.sleep(0.02)
+        raise AssertionError(f"the service ended at its start with {self.process.returncode}: {self.log()[-2000:]}")
 
     async def kill(self) -> None:
         """SIGKILL the service alone, as the kernel would."""
@@ -90,6 +91,12 @@ class House:
         """What `actorctl VERB PATH --json` prints."""
         return client.call(str(self.socket), verb, {"path": path}, timeout=15.0)
 
+    async def run_actorctl(self, *arguments: str) -> str:
+        """What the command prints, run as a person runs it; it must succeed."""
+        command = [str(DISPATCHD.with_name("actorctl")), *arguments]
+        done = await trio.run_process(command, env=self.environ, capture_stdout=True)
+        return done.stdout.decode()
+
     def session_files(self, slug: str) -> list[Path]:
         """pi's session files of a room."""
         return sorted((self.state / "sessions" / slug).glob("*.jsonl"))
@@ -97,6 +104,10 @@ class House:
     def log(self) -> str:
         """What the service has logged."""
         return (self.home / "service.log").read_text(errors="replace")
+
+    def failures(self) -> list[str]:
+        """The lines of the log that tell of something that broke."""
+        return [line for line in self.log().splitlines() if " ERROR " in line or " CRITICAL " in line]
 
     async def until(self, condition: Callable[[], Any]) -> Any:
         """Wait until `condition` holds and return what it gave; it may block for a moment, so it runs in a thread."""
@@ -112,11 +123,22 @@ class House:
 
 @asynccontextmanager
 async def open_house(
-    home: Path, fake: FakeTelegram | None = None, *, people: tuple[int, ...] = (), groups: tuple[int, ...] = ()
+    home: Path,
+    fake: FakeTelegram | None = None,
+    *,
+    people: tuple[int, ...] = (),
+    groups: tuple[int, ...] = (),
+    model: FakeLLM | None = None,
+    config: str = "",
 ) -> AsyncIterator[House]:
-    """A house that is not started yet. With `fake`, these people may speak in private and in these groups."""
-    config = home / "config/dispatchd"
-    config.mkdir(parents=True)
+    """A house that is not started yet. With `fake`, these people may speak in private and in these groups.
+
+    `model` answers in place of the embedded demo. `config`: more lines of the configuration file; with `fake`, those
+    before the first heading are [telegram]'s. Raises TooSlowError if the block takes longer
+    than `LONGEST`, and AssertionError if it leaves a process behind.
+    """
+    folder = home / "config/dispatchd"
+    folder.mkdir(parents=True)
     environ = {
         "HOME": str(home),
         "PATH": os.environ["PATH"],
@@ -127,24 +149,48 @@ async def open_house(
         "DISPATCHD_SOCKET": str(home / "ctl.sock"),
         "LOG_LEVEL": "INFO",
     }
+    lines: list[str] = []
+    if model is not None:
+        environ |= {"LLM_BASE_URL": model.base_url, "LLM_API_KEY": KEY, "LLM_MODEL": MODEL}
     if fake is not None:
         environ["TELEGRAM_BOT_TOKEN"] = TOKEN
-        lines = [
+        lines += [
             "[telegram]",
             f"base_url = {json.dumps(fake.base_url)}",
             f"allowed_user_ids = {json.dumps(list(people))}",
             f"allowed_group_ids = {json.dumps(list(groups))}",
         ]
-        (config / "config.toml").write_text("\n".join(lines) + "\n")
-    async with trio.open_nursery() as nursery:
-        house = House(home, environ, nursery)
+    (folder / "config.toml").write_text("\n".join([*lines, config]) + "\n")
+    with trio.fail_after(LONGEST):
+        house = House(home, environ)
         try:
             yield house
         finally:
-            if hasattr(house, "process") and house.process.returncode is None:
-                with trio.CancelScope(shield=True, deadline=trio.current_time() + 30):
-                    house.process.terminate()
-                    await house.process.wait()
+            await _end(house)
+        await house.until(lambda: not _descendants(home))
+
+
+async def _end(house: House) -> None:
+    """Ends the service, if it is there."""
+    if not hasattr(house, "process") or house.process.returncode is not None:
+        return
+    house.process.terminate()
+    with trio.move_on_after(PATIENCE) as waiting:
+        waiting.shield = True
+        await house.process.wait()
+    if waiting.cancelled_caught:
+        house.process.kill()
+
+
+def _descendants(home: Path) -> list[int]:
+    """The processes that have their home there: the service, its agents, what their tools began."""
+    mark = b"HOME=" + os.fsencode(home) + b"\0"
+    found = []
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):  # it has ended, or is somebody else's
+            if mark in (folder / "environ").read_bytes():
+                found.append(int(folder.name))
+    return found
 
 
 def _walk(node: dict[str, Any]) -> Iterator[dict[str, Any]]:

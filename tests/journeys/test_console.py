@@ -32,7 +32,7 @@ async def test_a_piped_line_is_answered_and_the_end_of_input_ends_the_service(tm
         assert done.returncode == 0, done.stderr.decode()
         assert done.stdout.decode().count("you said “hello”") == 1
         banner = done.stderr.decode()
-        for word in ("demo", "LLM_PROVIDER", "TELEGRAM_BOT_TOKEN", "TELEGRAM_ALLOWED_USERS"):
+        for word in ("demo", "LLM_PROVIDER", "TELEGRAM_BOT_TOKEN", "ask: <question>"):
             assert word in banner
         again = await piped(house.environ, "again\n")
         assert (again.returncode, again.stdout.decode().count("you said “again”")) == (0, 1)

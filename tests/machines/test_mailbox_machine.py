@@ -91,7 +91,7 @@ class Traffic(RuleBasedStateMachine):
 
 def step(box: Box) -> Any:
     """Take from a box that holds something: needs no event loop as long as the budget lasts."""
-    box._refill()
+    box.begin_turn()
     taking = box.take()
     try:
         taking.send(None)

@@ -28,10 +28,12 @@ from actors.messages import (
     Due,
     Duplicate,
     Inbound,
+    Key,
     Refused,
     Room,
     Sending,
     Sent,
+    Undeliverable,
     Unfinished,
     Unsent,
     Wake,
@@ -40,7 +42,9 @@ from actors.messages import (
 from supervisor import Actor, ChildSpec, Mailbox, Overflow, Promise, Ref, Reply, System, open_system
 from supervisor import Supervisor as Tree
 
-Asked = Doubt | Due | Sending | Sent | Unsent | Accept | Unfinished
+Asked = Doubt | Due | Sending | Sent | Unsent | Undeliverable | Accept | Unfinished
+
+_OVER = {"sent", "undeliverable"}
 
 ROOM = Room(
     slug="console",
@@ -86,7 +90,14 @@ class Rows:
             self.news = trio.Event()
             await self.news.wait()
 
-    def deliver(self, text: str, *, kind: DeliveryKind = DeliveryKind.ANSWER, turn: str | None = None) -> Delivery:
+    def deliver(
+        self,
+        text: str,
+        *,
+        kind: DeliveryKind = DeliveryKind.ANSWER,
+        turn: str | None = None,
+        keys: tuple[tuple[Key, ...], ...] = (),
+    ) -> Delivery:
         """Queue a delivery."""
         delivery = Delivery(
             id=len(self.deliveries) + 1,
@@ -99,6 +110,7 @@ class Rows:
             attempts=0,
             doubtful=False,
             created_at=0.0,
+            keys=keys,
         )
         self.deliveries.append(delivery)
         self.states[delivery.id] = "waiting"
@@ -135,10 +147,13 @@ class Rows:
             case Unsent(id=one):
                 self.demand(self.states[one] != "sent", f"Unsent {one}, which is sent")
                 self.states[one] = "waiting"
+            case Undeliverable(id=one, reason=reason):
+                self.demand(bool(reason), f"Undeliverable {one} without a reason")
+                self.states[one] = "undeliverable"
             case Accept(inbound=inbound, capacity=capacity):
                 return self.accept(inbound, capacity)
             case Unfinished():
-                return len(self.waiting) + sum(state != "sent" for state in self.states.values())
+                return len(self.waiting) + sum(state not in _OVER for state in self.states.values())
         return None
 
     def doubt(self) -> int:
@@ -152,7 +167,7 @@ class Rows:
 
     def due(self) -> tuple[Delivery, ...]:
         """The head of the only chat."""
-        open_ones = [delivery for delivery in self.deliveries if self.states[delivery.id] != "sent"]
+        open_ones = [delivery for delivery in self.deliveries if self.states[delivery.id] not in _OVER]
         return tuple(delivery for delivery in open_ones[:1] if self.states[delivery.id] == "waiting")
 
     def accept(self, inbound: Inbound, capacity: int) -> Acceptance:

@@ -6,7 +6,7 @@ from trio.testing import wait_all_tasks_blocked
 
 from actors.console.console import Interrupted
 from actors.console.lines import LIMIT
-from actors.messages import Wake
+from actors.messages import DeliveryKind, Key, Wake
 from tests.actors.console.fakes import Asked, House, Rows, answer_all, open_house
 
 
@@ -60,6 +60,38 @@ async def test_the_end_of_input_waits_for_the_turn() -> None:
         await answer(house)
         await house.finished.wait()
         assert await house.stdout.read("again\n") == "echo hello\necho again\n"
+
+
+async def ask(house: House) -> None:
+    """The room's agent asks."""
+    house.rows.deliver("Which?", kind=DeliveryKind.QUESTION, keys=((Key("red", "b:1:0"), Key("blue", "b:1:1")),))
+    await house.terminal.tell(Wake())
+
+
+async def test_a_piped_line_answers_a_question_and_the_one_behind_it_waits() -> None:
+    async with open_house(Rows(), at_work=False) as house:
+        house.stdin.write("choose\nblue\nand then\n")
+        assert await accepted(house, 1) == ["choose"]
+        await ask(house)
+        assert "  2. blue" in await house.stdout.read("them)\n")
+        assert await accepted(house, 2) == ["choose", "blue"]
+        await wait_all_tasks_blocked()
+        assert len(house.rows.inbounds) == 2
+        await answer(house)
+        assert await accepted(house, 3) == ["choose", "blue", "and then"]
+
+
+async def test_an_input_that_ends_before_the_answer_says_so_and_waits() -> None:
+    async with open_house(Rows(), at_work=False) as house:
+        house.stdin.write("choose\n")
+        await accepted(house, 1)
+        await ask(house)
+        house.stdin.close()
+        assert "waits for an answer" in await house.stderr.read("answer")
+        await wait_all_tasks_blocked()
+        assert not house.finished.is_set()
+        await answer(house)
+        await house.finished.wait()
 
 
 async def test_what_an_earlier_run_left_is_waited_for(autojump_clock: trio.testing.MockClock) -> None:

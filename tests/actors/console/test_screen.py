@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.console.screen import REPEATED, Piece, Screen, banner, harmless
-from actors.messages import Delivery, DeliveryKind, Place, ShowProgress
+from actors.console.screen import CHOOSE, REPEATED, Piece, Screen, banner, harmless
+from actors.messages import Delivery, DeliveryKind, Key, Place, ShowProgress
 
 PLACE = Place("console", 0)
 Course = list[tuple[str, tuple[str, ...]]]
@@ -19,7 +19,14 @@ def progress(text: str, *tools: str, turn: str = "t1") -> ShowProgress:
 
 
 def delivery(
-    text: str, *, turn: str | None = "t1", kind: DeliveryKind = DeliveryKind.ANSWER, doubtful: bool = False
+    text: str,
+    *,
+    turn: str | None = "t1",
+    kind: DeliveryKind = DeliveryKind.ANSWER,
+    doubtful: bool = False,
+    keys: tuple[tuple[Key, ...], ...] = (),
+    file: str | None = None,
+    footer: str = "",
 ) -> Delivery:
     return Delivery(
         id=1,
@@ -32,6 +39,9 @@ def delivery(
         attempts=1,
         doubtful=doubtful,
         created_at=0.0,
+        keys=keys,
+        file=file,
+        footer=footer,
     )
 
 
@@ -133,6 +143,26 @@ def test_a_doubtful_delivery_says_so_and_is_whole() -> None:
     assert said(screen.delivery(delivery("Hello", doubtful=True))) == f"\n{REPEATED}\nHello\n"
 
 
+KEYS = ((Key("red\x1b", "b:1:0"), Key("blue", "b:1:1")), (Key("none", "b:1:2"),))
+
+
+def test_a_question_shows_its_choices_and_another_delivery_no_buttons() -> None:
+    screen = Screen(dim=False)
+    screen.progress(progress("Let me ask"))
+    question = screen.delivery(delivery("Which?", kind=DeliveryKind.QUESTION, keys=KEYS))
+    assert said(question) == f"\nWhich?\n  1. red␛\n  2. blue\n  3. none\n{CHOOSE}\n"
+    assert said(screen.delivery(delivery("Crashed", kind=DeliveryKind.REPORT, keys=KEYS))) == "Crashed\n"
+    assert said(screen.delivery(delivery("Name?", kind=DeliveryKind.QUESTION))) == "Name?\n"
+
+
+def test_a_file_shows_its_path_and_a_footer_goes_elsewhere() -> None:
+    screen = Screen(dim=False)
+    screen.progress(progress("Hel"))
+    pieces = screen.delivery(delivery("Hello", file="/w/a.pdf", footer="12 s · $0.03"))
+    assert said(pieces) == "lo\n📎 /w/a.pdf\n"
+    assert pieces[-1] == Piece("12 s · $0.03\n", aside=True)
+
+
 def test_asides_go_elsewhere_and_are_dim_only_where_told() -> None:
     assert Screen(dim=False).notice("a\x1bb") == [Piece("a␛b\n", aside=True)]
     assert Screen(dim=True).notice("a") == [Piece("\x1b[2ma\x1b[0m\n", aside=True)]
@@ -150,9 +180,9 @@ def test_no_control_character_gets_through(text: str) -> None:
 @pytest.mark.parametrize(
     ("demo", "telegram", "exports"),
     [
-        (True, False, ["LLM_PROVIDER=zai LLM_API_KEY=…", "TELEGRAM_BOT_TOKEN=…", "TELEGRAM_ALLOWED_USERS=…"]),
+        (True, False, ["LLM_PROVIDER=zai LLM_API_KEY=…", "TELEGRAM_BOT_TOKEN=…"]),
         (True, True, ["LLM_PROVIDER=zai LLM_API_KEY=…"]),
-        (False, False, ["TELEGRAM_BOT_TOKEN=…", "TELEGRAM_ALLOWED_USERS=…"]),
+        (False, False, ["TELEGRAM_BOT_TOKEN=…"]),
         (False, True, []),
     ],
 )

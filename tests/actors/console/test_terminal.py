@@ -7,8 +7,8 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from actors.console.screen import REPEATED
-from actors.console.terminal import PLACE, Notice, Terminal
-from actors.messages import EndProgress, ShowProgress, Unfinished, Wake
+from actors.console.terminal import PLACE, Notice, QuestionShown, Terminal
+from actors.messages import DeliveryKind, EndProgress, Mark, React, ShowProgress, Unfinished, Wake
 from supervisor import Actor, ChildSpec, Mailbox, Overflow
 from tests.actors.console.fakes import Asked, FakeStore, Rows, open_house
 
@@ -19,14 +19,18 @@ def progress(text: str, *tools: str) -> ShowProgress:
     return ShowProgress(place=PLACE, turn="t1", text=text, tools=tools, since=0.0)
 
 
-class Listener(Actor[Wake]):
-    """Stands in the console's place and counts how often it is woken."""
+class Listener(Actor[Wake | QuestionShown]):
+    """Stands in the console's place and counts how often it is woken, and asked."""
 
     mailbox = Mailbox(16, Overflow.WAIT)
     woken = 0
+    asked = 0
 
-    async def receive(self, _message: Wake) -> None:
-        Listener.woken += 1
+    async def receive(self, message: Wake | QuestionShown) -> None:
+        if isinstance(message, QuestionShown):
+            Listener.asked += 1
+        else:
+            Listener.woken += 1
 
 
 async def test_what_waits_at_the_start_is_brought_in_the_order_of_the_commit_points(
@@ -70,6 +74,34 @@ async def test_the_console_is_woken_after_each_delivery() -> None:
         await rows.until(lambda: rows.heard.count("Sent") == 3)
         await wait_all_tasks_blocked()
     assert Listener.woken == 2
+
+
+async def test_the_console_is_told_of_a_question() -> None:
+    rows = Rows()
+    Listener.asked = 0
+    async with open_house(rows, with_console=False) as house:
+        await house.system.start_child("/", ChildSpec("console", Listener))
+        rows.deliver("Which?", kind=DeliveryKind.QUESTION)
+        await house.terminal.tell(Wake())
+        await rows.until(lambda: rows.heard[-2:] == ["Sent", "Due"])
+        await wait_all_tasks_blocked()
+    assert Listener.asked == 1
+
+
+async def test_a_topic_can_never_arrive_and_what_comes_after_it_does() -> None:
+    rows = Rows()
+    topic = rows.deliver("web", kind=DeliveryKind.TOPIC)
+    rows.deliver("the rest")
+    async with open_house(rows, with_console=False) as house:
+        assert await house.stdout.read("rest\n") == "the rest\n"
+        await rows.until(lambda: rows.states == {topic.id: "undeliverable", 2: "sent"})
+
+
+async def test_a_receipt_is_nothing_to_see() -> None:
+    async with open_house(Rows(), with_console=False) as house:
+        await house.terminal.tell(React(place=PLACE, message_id=1, mark=Mark.SEEN))
+        await wait_all_tasks_blocked()
+        assert (house.stdout.rest(), house.stderr.rest()) == ("", "")
 
 
 async def test_what_was_cut_off_says_that_it_may_be_a_repetition() -> None:

@@ -14,7 +14,17 @@ from typing import Any, TypeVar
 import msgspec
 import trio
 
-from actors.messages import AgentEvent, AgentMessage, AgentReady, GetRoom, Place, Room, StoreRequest
+from actors.messages import (
+    AgentEvent,
+    AgentMessage,
+    AgentReady,
+    GetRoom,
+    NewDelivery,
+    Place,
+    Room,
+    StoreRequest,
+    Tell,
+)
 from actors.pi.agent import Agent
 from actors.pi.installation import AgentPlan, Installation
 from actors.pi.process import LaunchSpec
@@ -58,8 +68,8 @@ class FakePlan(AgentPlan, frozen=True, kw_only=True):
 
     scripts: list[dict[str, Any]]
 
-    def spec(self, room: Room) -> LaunchSpec:
-        real = super().spec(room)
+    def spec(self, room: Room, mark: str) -> LaunchSpec:
+        real = super().spec(room, mark)
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
         return msgspec.structs.replace(
             real,
@@ -84,15 +94,24 @@ def plan(folder: Path, **more: Any) -> dict[str, Any]:
     return fields | more
 
 
+def scripted(folder: Path, *scripts: dict[str, Any], **more: Any) -> FakePlan:
+    """A plan with the scripted pi."""
+    return FakePlan(**plan(folder, scripts=list(scripts) or [{}], **more))
+
+
 class RoomStore(Actor[StoreRequest]):
-    """A store that answers one question."""
+    """A store that answers one question, and keeps what it is to tell people."""
 
     mailbox = Mailbox(16, Overflow.WAIT)
 
-    def __init__(self, room: Callable[[], Room]) -> None:
+    def __init__(self, room: Callable[[], Room], told: list[NewDelivery]) -> None:
         self._room = room
+        self._told = told
 
     async def receive(self, message: StoreRequest) -> Reply | None:
+        if isinstance(message, Tell):
+            self._told += message.deliveries
+            return message.reply(None)
         assert isinstance(message, GetRoom)
         return message.reply(self._room())
 
@@ -134,6 +153,7 @@ class Bench:
     def __init__(self, room: Room, ears: Ears) -> None:
         self.room = room
         self.heard: list[AgentEvent] = []
+        self.told: list[NewDelivery] = []
         self.ears = ears
         self.system: System
         self.recorder: Recorder
@@ -198,7 +218,7 @@ async def open_bench(
         store = system.ref("/store", RoomStore)
         conversation = system.ref("/conversation", Listener)
         return Supervisor(
-            ChildSpec("store", partial(RoomStore, lambda: bench.room)),
+            ChildSpec("store", partial(RoomStore, lambda: bench.room, bench.told)),
             ChildSpec("conversation", partial(Listener, bench.hear, bench.ears)),
             ChildSpec(
                 "agent",

@@ -32,7 +32,10 @@ ALL: list[tuple[Command, dict[str, object]]] = [
     (commands.GetForkMessages(), {"type": "get_fork_messages"}),
     (commands.GetAvailableModels(), {"type": "get_available_models"}),
     (commands.SetModel(provider="zai", model_id="m"), {"type": "set_model", "provider": "zai", "modelId": "m"}),
+    (commands.GetAvailableThinkingLevels(), {"type": "get_available_thinking_levels"}),
+    (commands.SetThinkingLevel(level="low"), {"type": "set_thinking_level", "level": "low"}),
     (commands.Compact(), {"type": "compact"}),
+    (commands.Compact(custom_instructions="Be brief."), {"type": "compact", "customInstructions": "Be brief."}),
 ]
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from actors.pi.demo_phrases import MAX_PHRASES, MAX_SLOW_WORDS, RESUME_MARK, Call, Pace, Said, Say, Step, answer
 
-TOOLS = frozenset({"bash", "write", "ask_user", "spawn_subagent"})
+TOOLS = frozenset({"bash", "write", "ask_user", "send_file", "spawn_subagent"})
 SYSTEM = Said("system", "run: this is no phrase, for it is not the person's")
 NOTE = Said("user", f"{RESUME_MARK} The host was restarted; go on.")
 
@@ -37,6 +37,7 @@ def calls_of(steps: list[Step]) -> list[tuple[str, dict[str, str]]]:
         ("A message of Ann:\nrun: ls\n-- sent from afar", ("bash", {"command": "ls"})),
         ("write: a.txt hi  there", ("write", {"path": "a.txt", "content": "hi  there"})),
         ("ask: Which colour?", ("ask_user", {"question": "Which colour?"})),
+        ("send: a b.pdf", ("send_file", {"path": "a b.pdf"})),
         ("spawn: count the files", ("spawn_subagent", {"task": "count the files"})),
     ],
 )
@@ -61,7 +62,7 @@ def test_a_phrase_without_its_tool_is_answered_in_text(line: str, said: str) -> 
 
 
 @pytest.mark.parametrize(
-    "line", ["run:", "write: a.txt", "ask:", "spawn: ", "slow:", "slow: some", "slow: " + "9" * 5000]
+    "line", ["run:", "write: a.txt", "ask:", "send:", "spawn: ", "slow:", "slow: some", "slow: " + "9" * 5000]
 )
 def test_an_incomplete_phrase_is_answered_with_how_it_is_written(line: str) -> None:
     steps = answer([user(line)], TOOLS)
@@ -102,7 +103,14 @@ def test_a_long_message_is_repeated_shortened_and_on_one_line() -> None:
 def test_help_or_nothing_said_lists_the_phrases(conversation: list[Said]) -> None:
     said = text_of(answer(conversation, TOOLS))
 
-    for usage in ("run: <shell", "write: <file> <text>", "ask: <question>", "slow: <n words>", "spawn: <task>"):
+    for usage in (
+        "run: <shell",
+        "write: <file> <text>",
+        "ask: <question>",
+        "send: <file>",
+        "slow: <n words>",
+        "spawn: <task>",
+    ):
         assert usage in said
 
 
@@ -135,6 +143,12 @@ def test_only_the_last_thing_said_counts() -> None:
         ),
         ("write: a b", "Successfully wrote to a", "The file is written:\n\n```\nSuccessfully wrote to a\n```"),
         ("write: a b", "EACCES: denied", "The tool `write` failed:\n\n```\nEACCES: denied\n```"),
+        (
+            "send: a",
+            "On its way to the chat: a (2 bytes).",
+            "The file is sent:\n\n```\nOn its way to the chat: a (2 bytes).\n```",
+        ),
+        ("send: a", "Error: a does not exist.", "The tool `send_file` failed:\n\n```\nError: a does not exist.\n```"),
         ("ask: Q?", "blue", "The answer to the question:\n\n```\nblue\n```"),
         ("spawn: t", "Error: no room", "The tool `spawn_subagent` failed:\n\n```\nError: no room\n```"),
     ],

@@ -10,6 +10,7 @@ import pytest
 
 import actors
 from actors.errors import ConfigurationError
+from actors.pi.host_tools import definitions
 from actors.pi.installation import AgentPlan, Installation, conf_folder, locate
 from actors.pi.providers import Provider
 from actors.settings import Secret
@@ -75,7 +76,7 @@ def test_conf_is_beside_the_package_in_a_checkout_and_inside_it_in_a_wheel(
 def test_an_extension_that_is_missing_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     install(tmp_path)
     monkeypatch.setattr(actors, "__file__", str(tmp_path / "actors/__init__.py"))
-    with pytest.raises(ConfigurationError, match=r"host_tools\.ts is missing"):
+    with pytest.raises(ConfigurationError, match=r"host_tools\.mjs is missing"):
         locate(tmp_path)
 
 
@@ -95,7 +96,7 @@ def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than
             "LLM_API_KEY": "hunter22",
         },
     )
-    spec = plan.spec(msgspec.structs.replace(ROOM, workspace="/w/den"))
+    spec = plan.spec(msgspec.structs.replace(ROOM, workspace="/w/den"), "a-mark")
     argv = " ".join(spec.argv)
     assert spec.argv[:2] == ("/i/node", "/i/cli.js")
     assert f"--session-id den-1 --session-dir {tmp_path}/sessions/den" in argv
@@ -111,7 +112,9 @@ def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than
         "NODE_COMPILE_CACHE": str(tmp_path / "cache"),
         "TMPDIR": str(tmp_path / "cache/tmp"),
         "JITI_FS_CACHE": "false",
+        "DISPATCHD_HOST_TOOLS": definitions(),
     }
-    assert spec.secrets == {"ZAI_API_KEY": Secret("hunter22")}
+    assert spec.secrets == {"ZAI_API_KEY": Secret("hunter22"), "DISPATCHD_HOST_MARK": Secret("a-mark")}
+    assert "a-mark" not in argv
     assert set(spec.needs) == {"/i/cli.js", "/i/x.ts"}
     assert spec.claim == str(tmp_path / "sessions/den/pi.pid")

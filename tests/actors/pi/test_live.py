@@ -11,15 +11,26 @@ import msgspec
 import pytest
 import trio
 
-from actors.messages import Abort, AgentNoted, Prompt, PromptRefused, Recall, Room, TurnSettled
-from actors.pi import live
+from actors.messages import (
+    Abort,
+    Prompt,
+    PromptRefused,
+    QuestionAsked,
+    Recall,
+    Room,
+    SetModel,
+    Steer,
+    SteerTaken,
+    TurnSettled,
+)
+from actors.pi import live, run
 from actors.pi.installation import AgentPlan
 from actors.pi.process import LaunchSpec
 from supervisor.events import ChildExited
 from tests.actors.pi.bench import Bench, open_bench, plan
 
 FRAME = """
-import json, sys
+import json, sys, threading
 say = lambda **record: print(json.dumps(record), flush=True)
 data = {
     "get_state": {"sessionId": "den-1", "isStreaming": False},
@@ -39,8 +50,21 @@ for line in sys.stdin:
         PROMPT
     elif kind == "abort":
         ABORT
+    elif kind == "get_available_thinking_levels":
+        LEVELS
+    elif kind == "steer" and "slow" in odd:
+        say(type="agent_settled")
+        threading.Timer(0.2, lambda: (odd.update(queue=[command["message"]]), say(**ok))).start()
+    elif kind == "steer":
+        odd.setdefault("queue", []).append(command["message"])
+        say(**ok)
+        if len(odd["queue"]) == odd.get("enough"):
+            say(type="message_end", message={"role": "user", "content": odd["queue"].pop(0)})
+            say(type="agent_settled")
+    elif kind == "clear_queue":
+        say(**ok, data={"steering": odd.pop("queue", []), "followUp": []})
     elif kind == "extension_ui_response":
-        say(type="agent_settled", answer=command)
+        say(type="odd-cancelled" if command.get("cancelled") else "odd-answered")
     else:
         say(**ok)
 """
@@ -51,15 +75,17 @@ class OddPlan(AgentPlan, frozen=True, kw_only=True):
 
     code: str
 
-    def spec(self, room: Room) -> LaunchSpec:
+    def spec(self, room: Room, mark: str) -> LaunchSpec:
         argv = (sys.executable, "-S", "-c", self.code)
-        return msgspec.structs.replace(super().spec(room), argv=argv, needs=())
+        return msgspec.structs.replace(super().spec(room, mark), argv=argv, needs=())
 
 
 @asynccontextmanager
-async def odd(folder: Path, *, prompt: str, abort: str = "say(**ok)") -> AsyncIterator[Bench]:
-    """A bench with a pi that does this at a prompt and that at an abort."""
-    code = FRAME.replace("PROMPT", prompt).replace("ABORT", abort)
+async def odd(
+    folder: Path, *, prompt: str, abort: str = "say(**ok)", levels: str = "say(**ok)"
+) -> AsyncIterator[Bench]:
+    """A bench with a pi that does this at a prompt and that at an abort, or when it is asked how it could think."""
+    code = FRAME.replace("PROMPT", prompt).replace("ABORT", abort).replace("LEVELS", levels)
     fields: dict[str, Any] = plan(folder, code=code)
     async with open_bench(folder, OddPlan(**fields)) as bench:
         await bench.ready()
@@ -105,13 +131,42 @@ async def test_a_refusal_is_told_and_leaves_nothing_to_abort(tmp_path: Path) -> 
         assert not bench.recorder.of(ChildExited)
 
 
-async def test_a_question_of_an_extension_is_dismissed_and_told(tmp_path: Path) -> None:
-    question = {"type": "extension_ui_request", "id": "d1", "method": "confirm", "title": "Sure?"}
-    ask = f'say(**ok); odd["on"] = True; say(type="agent_start"); say(**json.loads({json.dumps(question)!r}))'
-    async with odd(tmp_path, prompt=ask) as bench:
-        noted = await bench.until(AgentNoted)
-        assert noted == AgentNoted(turn="t1", text="a question of an extension was dismissed: Sure?")
-        await bench.until(TurnSettled)  # this pi settles when it is answered
+async def test_a_question_of_which_no_turn_knows_is_dismissed(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    question = json.dumps({"type": "extension_ui_request", "id": "d1", "method": "confirm", "title": "Sure?"})
+    done = f'say(**ok); say(type="agent_start"); say(type="agent_settled"); say(**json.loads({question!r}))'
+    async with odd(tmp_path, prompt=done) as bench:
+        await heard_odd(caplog)
+        assert not any(isinstance(event, QuestionAsked) for event in bench.heard)
+    assert "odd-cancelled" in caplog.text
+
+
+async def test_what_pi_still_holds_when_its_run_is_over_is_given_back(tmp_path: Path) -> None:
+    begin = """say(**ok); odd.update(on=True, enough=3); say(type="agent_start")
+        say(type="message_end", message={"role": "user", "content": "hi"})"""
+    async with odd(tmp_path, prompt=begin) as bench:
+        for inbound in (7, 8, 9):
+            await bench.agent.tell(Steer(turn="t1", incarnation=1, inbound=inbound, text="same"))
+        settled = await bench.until(TurnSettled)
+        assert settled.unconsumed == (8, 9)
+    assert [event.inbound for event in bench.heard if isinstance(event, SteerTaken)] == [7]
+
+
+async def test_what_pi_is_still_taking_in_when_its_run_is_over_is_waited_for(tmp_path: Path) -> None:
+    begin = """say(**ok); odd.update(on=True, slow=True); say(type="agent_start")"""
+    async with odd(tmp_path, prompt=begin) as bench:
+        await bench.agent.tell(Steer(turn="t1", incarnation=1, inbound=7, text="late"))
+        assert (await bench.until(TurnSettled)).unconsumed == (7,)
+    assert not any(isinstance(event, SteerTaken) for event in bench.heard)
+
+
+async def test_what_was_heard_without_a_word_of_it_is_told_at_the_end(tmp_path: Path) -> None:
+    begin = 'say(**ok); odd.update(on=True, enough=2); say(type="agent_start")'
+    async with odd(tmp_path, prompt=begin) as bench:
+        for inbound in (7, 8):
+            await bench.agent.tell(Steer(turn="t1", incarnation=1, inbound=inbound, text=f"number {inbound}"))
+        settled = await bench.until(TurnSettled)
+        assert settled.unconsumed == (8,)
+    assert [event.inbound for event in bench.heard if isinstance(event, SteerTaken)] == [7]
 
 
 HANG = 'say(type="odd"); import time; time.sleep(600)'
@@ -127,7 +182,7 @@ async def heard_odd(caplog: pytest.LogCaptureFixture) -> None:
 async def test_a_pi_that_hangs_when_its_run_is_over_is_ended_by_an_abort(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(live, "ABORT_DEADLINE", 0.2)
+    monkeypatch.setattr(run, "ABORT_DEADLINE", 0.2)
     settle = f'say(**ok); say(type="agent_start"); say(type="agent_settled"); {HANG}'
     async with odd(tmp_path, prompt=settle) as bench:
         await heard_odd(caplog)
@@ -145,3 +200,13 @@ async def test_a_pi_that_hangs_when_it_is_asked_for_its_session_is_ended(
         await bench.agent.tell(Recall(turn="t1", incarnation=1, since=None))
         exited = await bench.recorder.wait_for(ChildExited, "/agent")
         assert exited.reason == "pi did not say what its session holds within 0.2 s"
+
+
+async def test_a_pi_that_hangs_when_its_model_is_changed_is_ended(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live, "MODEL_DEADLINE", 0.2)
+    async with odd(tmp_path, prompt='say(**ok); say(type="agent_start")', levels=HANG) as bench:
+        await bench.agent.tell(SetModel(incarnation=1, model=None, thinking="high"))
+        exited = await bench.recorder.wait_for(ChildExited, "/agent")
+        assert exited.reason == "pi did not change its model within 0.2 s"

@@ -1,25 +1,22 @@
 """Decoding: records as pi 0.87.1 sent them, and everything else without raising."""
 
-import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.pi import commands, protocol
+from actors.pi import protocol
+from actors.pi.answers import Block, MessageBody
 from actors.pi.framing import Oversized
 from actors.pi.protocol import (
-    Block,
     Cut,
     Delta,
     Garbage,
-    MessageBody,
     PiRecord,
     Response,
     Skipped,
     Unknown,
     decode,
     decode_cut,
-    decode_data,
 )
 
 DELTA = (
@@ -151,16 +148,3 @@ def test_a_cut_record_is_known_by_its_head() -> None:
     for head, cut in heads.items():
         assert decode_cut(Oversized(head, 9)) == cut
     assert isinstance(decode_cut(Oversized(b"xxxx", 9)), Garbage)
-
-
-def test_the_data_of_a_response_is_typed_by_its_command() -> None:
-    entries = msgspec.Raw(
-        b'{"entries":[{"type":"custom_message","customType":"host","content":"note","display":false,"id":"b","parentId":"a",'
-        b'"timestamp":"2026-11-20T08:34:30.773Z"}],"leafId":"b"}'
-    )
-    data = decode_data(commands.GetEntries(), entries)
-    assert isinstance(data, protocol.Entries)
-    assert (data.leaf_id, data.entries[0].custom_type, data.entries[0].content) == ("b", "host", "note")
-    assert decode_data(commands.Abort(), msgspec.Raw()) is None
-    with pytest.raises(msgspec.DecodeError):
-        decode_data(commands.GetEntries(), msgspec.Raw(b"{}"))

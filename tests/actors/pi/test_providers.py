@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from actors.errors import ConfigurationError
-from actors.pi.protocol import Model
+from actors.pi.answers import Model
 from actors.pi.providers import (
     COMPATIBLE,
     KEY_VARIABLE,
@@ -134,6 +134,7 @@ def test_the_files_of_the_services_own_pi_folder() -> None:
         "settings.json": {
             "retry": {"enabled": True, "maxRetries": 3, "baseDelayMs": 2000},
             "httpIdleTimeoutMs": 300_000,
+            "steeringMode": "all",
             "enableInstallTelemetry": False,
             "defaultProjectTrust": "never",
         },

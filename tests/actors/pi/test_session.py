@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.pi import commands, outputs, protocol
+from actors.pi import answers, commands, outputs
 from actors.pi.errors import TooManyPending
 from actors.pi.framing import Oversized
 from actors.pi.outputs import Output
@@ -62,7 +62,7 @@ def test_a_run_from_start_to_idle() -> None:
         outputs.TextGrew("lo"),
     ]
     assert (session.streaming, session.text) == (True, "Hello")
-    usage = protocol.Usage(input=10, output=5, total_tokens=15)
+    usage = answers.Usage(input=10, output=5, total_tokens=15)
     assert feed(session, ended("Hello")) == [outputs.MessageEnded("assistant", "Hello", "stop", "", usage)]
     assert feed(session, line("turn_end"), line("agent_end", messages=[], willRetry=False)) == []
     assert session.streaming  # an agent_end is not the end
@@ -163,7 +163,7 @@ def test_responses_find_their_commands_in_any_order() -> None:
     state = line("response", id=first, command="get_state", success=True, data={"sessionId": "s", "isStreaming": False})
     assert feed(session, abort, state) == [
         outputs.Responded(second, commands.Abort(), True, None, ""),
-        outputs.Responded(first, commands.GetState(), True, protocol.State(session_id="s"), ""),
+        outputs.Responded(first, commands.GetState(), True, answers.State(session_id="s"), ""),
     ]
     assert session.pending == 0
 

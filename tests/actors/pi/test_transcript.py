@@ -18,8 +18,18 @@ def test_the_end_replaces_what_the_deltas_said() -> None:
     transcript.grow(0, "half")
     transcript.end_message("whole", is_answer=True)
     assert (transcript.text, transcript.answer) == ("whole", "whole")
+
+
+def test_a_run_that_was_steered_has_all_its_answers() -> None:
+    transcript = Transcript()
+    transcript.end_message("thinking aloud", is_answer=False)
+    transcript.end_message("first", is_answer=True)
     transcript.begin_message()
-    assert (transcript.text, transcript.answer) == ("", "whole")
+    assert (transcript.text, transcript.answer) == ("first", "first")
+    transcript.grow(0, "sec")
+    assert transcript.text == "first\n\nsec"  # nothing that was shown goes away
+    transcript.end_message("second", is_answer=True)
+    assert (transcript.text, transcript.answer) == ("first\n\nsecond", "first\n\nsecond")
 
 
 def test_without_an_answer_all_texts_count() -> None:

@@ -1,8 +1,9 @@
-"""A house for rooms, for tests: the store's own rows behind an actor without a thread, and an agent led by the test.
+"""A house for rooms, for tests: the store's own rows behind an actor without a thread, and neighbours led by the test.
 
 The real store works in a thread, which a virtual clock does not wait for; this one does the same in the actor's task.
 """
 
+import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from functools import partial
@@ -16,14 +17,23 @@ from actors.messages import (
     AgentEvent,
     AgentMessage,
     AgentReady,
+    BusyMode,
+    Continue,
+    Fetch,
+    Fetched,
     GetRoom,
+    ModelInfo,
     Prompt,
+    QuestionAsked,
     Reopen,
     Room,
     StoreRequest,
     TurnSettled,
+    Usage,
+    Wake,
 )
 from actors.rooms.conversation import Conversation
+from actors.store.buttons import buttons_of, press_data
 from supervisor import (
     Actor,
     ChildSpec,
@@ -40,6 +50,7 @@ from supervisor import (
     System,
 )
 from supervisor.testing import Probe, open_test_system
+from tests.actors.rooms.rows import PROJECTS
 from tests.actors.store.books import Books
 
 PATIENCE: Final = 120.0
@@ -95,6 +106,9 @@ class Pi:
         self.leaf: str | None = None
         self.incarnation = 0
         self.old_session: str | None = None
+        self.model = ModelInfo(id="ant/small")
+        self.usage = Usage()
+        self.unconsumed: tuple[int, ...] = ()
         self._news = trio.Event()
         self._death = trio.Event()
         self._conversation: Ref[AgentEvent] | None = None
@@ -113,7 +127,7 @@ class Pi:
 
     async def finish(self, prompt: AgentMessage, text: str, stop_reason: str = "stop") -> None:
         """End the run that a prompt began."""
-        assert not isinstance(prompt, Reopen)
+        assert isinstance(prompt, Prompt | Continue)
         self.leaf = f"leaf of {prompt.turn}"
         await self.say(
             TurnSettled(
@@ -123,6 +137,25 @@ class Pi:
                 stop_reason=stop_reason,
                 error="",
                 leaf=self.leaf,
+                unconsumed=self.unconsumed,
+                usage=self.usage,
+                files=2,
+            )
+        )
+
+    async def ask(self, prompt: AgentMessage, *options: str, dialog: str = "d", timeout: float | None = None) -> None:
+        """Let the run that a prompt began wait for a person."""
+        assert isinstance(prompt, Prompt | Continue)
+        await self.say(
+            QuestionAsked(
+                turn=prompt.turn,
+                incarnation=self.incarnation,
+                dialog=dialog,
+                method="select" if options else "input",
+                title="Which one?",
+                text="",
+                options=options,
+                timeout=timeout,
             )
         )
 
@@ -167,8 +200,32 @@ class ScriptedAgent(Actor[AgentMessage]):
         room = await insist(self._store, GetRoom(slug=self._slug))
         self._session, self._pi.old_session = self._pi.old_session or room.session_id, None
         await self._conversation.tell(
-            AgentReady(incarnation=self.context.incarnation, session_id=self._session, leaf=self._pi.leaf)
+            AgentReady(
+                incarnation=self.context.incarnation,
+                session_id=self._session,
+                leaf=self._pi.leaf,
+                model=self._pi.model,
+                usage=self._pi.usage,
+            )
         )
+
+
+class Fetcher(Actor[Fetch]):
+    """Saves a file under its name, once the test lets it; some are not to be had."""
+
+    mailbox = Mailbox(8, Overflow.WAIT)
+
+    def __init__(self, gate: trio.Event, fetched: list[Fetch]) -> None:
+        self._gate = gate
+        self._fetched = fetched
+
+    async def receive(self, message: Fetch) -> Reply:
+        await self._gate.wait()
+        self._fetched.append(message)
+        name = message.attachment.name
+        if name.startswith("lost"):
+            return message.reply(Fetched(path=None, error="it is too large"))
+        return message.reply(Fetched(path=f"uploads/{name}"))
 
 
 class House:
@@ -180,13 +237,45 @@ class House:
         self.faults = faults
         self.room = room
         self.pi = pi
+        self.files = trio.Event()  # set it, and files can be fetched
+        self.fetched: list[Fetch] = []
         self.router: list[Message] = []
         self.outbox: list[Message] = []
         self.conversation: Ref[Any] = system.ref(f"/pool/{room.slug}/conversation", Conversation)
 
     def texts(self) -> list[str]:
-        """What the room's people have been told, the oldest first."""
-        return [text for (text,) in self.books.db.execute("SELECT text FROM deliveries ORDER BY id")]
+        """What the room's people are told, as it stands now, the oldest first; not how long they have to wait."""
+        about = "key IS NULL OR key NOT GLOB 'busy:*'"
+        rows = self.books.db.execute(f"SELECT text FROM deliveries WHERE {about} ORDER BY id")
+        return [str(text) for (text,) in rows]
+
+    def waits(self) -> list[str]:
+        """What people are told about messages that find the agent busy, as it stands now, the oldest first."""
+        rows = self.books.db.execute("SELECT text FROM deliveries WHERE key GLOB 'busy:*' ORDER BY id")
+        return [str(text) for (text,) in rows]
+
+    def states(self) -> dict[str, str]:
+        """What became of each inbound, by its text."""
+        return {str(text): str(state) for text, state in self.books.db.execute("SELECT text, state FROM inbound")}
+
+    async def say(self, text: str, command: str | None = None, **changes: Any) -> int:
+        """A person writes; the inbound's id."""
+        said = self.books.say(text, command=command, **changes)
+        await self.conversation.tell(Wake())
+        return said.inbound
+
+    async def press(self, label: str) -> None:
+        """A person presses the newest button with this label."""
+        rows: list[Any] = self.books.db.execute("SELECT id, buttons FROM deliveries ORDER BY id DESC").fetchall()
+        found = [
+            press_data(delivery, number)
+            for delivery, kept in rows
+            for number, button in enumerate(button for row in buttons_of(kept) for button in row)
+            if button.label == label
+        ]
+        pressed = self.books.press(found[0])
+        assert pressed.room is not None, pressed.said
+        await self.conversation.tell(Wake())
 
     async def prompt(self, number: int) -> Prompt:
         """The `number`-th message to the agent, which is a prompt."""
@@ -197,11 +286,20 @@ class House:
 
 @asynccontextmanager
 async def open_room(
-    tmp_path: Path, *, turn_timeout: float = 1800.0, first: str = "hi", faults: Faults | None = None
+    tmp_path: Path,
+    *,
+    turn_timeout: float = 1800.0,
+    first: str = "hi",
+    faults: Faults | None = None,
+    pi: Pi | None = None,
+    busy: BusyMode = "follow_up",
+    has_files: bool = True,
+    **inbound: Any,  # changes of the first message
 ) -> AsyncIterator[House]:
     """A room with one accepted message, awake. `faults`: those that must be there before its first step."""
-    books, faults, pi = Books(tmp_path / "state.db"), faults or Faults(), Pi()
-    room = books.say(first).room
+    books, faults, pi = Books(tmp_path / "state.db"), faults or Faults(), pi or Pi()
+    books.now = time.time()
+    room = books.say(first, **inbound).room
     houses: list[House] = []
     count = iter(range(1, 100))
 
@@ -218,6 +316,10 @@ async def open_room(
             outbox=lambda _: system.ref("/outbox", Probe),
             new_session=lambda slug: f"{slug}-new{next(count)}",
             turn_timeout=turn_timeout,
+            files=lambda _: system.ref("/files", Fetcher) if has_files else None,
+            busy=busy,
+            capacity=8,
+            projects=PROJECTS,
         )
         agent = partial(ScriptedAgent, pi, room.slug, store, house.conversation)
         parts = Supervisor(
@@ -228,6 +330,7 @@ async def open_room(
         )
         return Supervisor(
             ChildSpec("store", partial(BookStore, books, faults)),
+            ChildSpec("files", partial(Fetcher, house.files, house.fetched)),
             ChildSpec("outbox", partial(Probe, house.outbox)),
             ChildSpec("router", partial(Probe, house.router)),
             ChildSpec("pool", Supervisor(ChildSpec(room.slug, parts, restart=Restart.TEMPORARY))),

@@ -1,8 +1,11 @@
 """Rows as the store would hand them over, for tests of the rooms: short to write, and the same each time."""
 
+from pathlib import Path
+from typing import Any
+
 import msgspec
 
-from actors.messages import Entry, Place, Queued, Room, Turn, Work
+from actors.messages import Attachment, Entry, Place, Question, Queued, Room, Turn, Work
 
 HERE = Place("telegram", -100, 7)
 
@@ -17,10 +20,12 @@ ROOM = Room(
     updated_at=1.0,
 )
 
+PROJECTS = {"till": Path("/src/till"), "door": Path("/src/door")}
 
-def message(id: int, text: str = "", command: str | None = None) -> Queued:
+
+def message(id: int, text: str = "", command: str | None = None, **changes: Any) -> Queued:
     """An accepted inbound; its front end's message has the id + 100."""
-    return Queued(
+    queued = Queued(
         id=id,
         person=5,
         name="Ada",
@@ -30,6 +35,7 @@ def message(id: int, text: str = "", command: str | None = None) -> Queued:
         command=command,
         attempts=0,
     )
+    return msgspec.structs.replace(queued, **changes)
 
 
 def command(id: int, name: str, text: str = "") -> Queued:
@@ -37,28 +43,61 @@ def command(id: int, name: str, text: str = "") -> Queued:
     return message(id, text or f"/{name}", name)
 
 
+def file(id: int, *, path: str | None = None, picture: bool = False) -> Attachment:
+    """A file that came with a message."""
+    name = f"{id}.png" if picture else f"{id}.txt"
+    mime = "image/png" if picture else "text/plain"
+    return Attachment(handle=f"h{id}", name=name, mime=mime, size=3, picture=picture, id=id, path=path)
+
+
+def attached(id: int, *files: Attachment) -> Queued:
+    """A message with files."""
+    return message(id, attachments=files)
+
+
 def late(id: int, name: str) -> Queued:
     """A command that waited while a turn ended."""
     return msgspec.structs.replace(command(id, name), saw_end=True)
 
 
-def turn(id: int, attempt: int = 1, *, stop: bool = False, leaf_before: str | None = "leaf0") -> Turn:
-    """The open turn of message `id`."""
+def turn(id: int, attempt: int = 1, *joined: Queued, stop: bool = False, leaf_before: str | None = "leaf0") -> Turn:
+    """The open turn of message `id`, and of what has joined it."""
     return Turn(
         id=f"t{id}",
         attempt=attempt,
         leaf_before=leaf_before,
         stop_requested=stop,
         started_at=1.0,
-        inbounds=(message(id),),
+        inbounds=(message(id), *joined),
     )
 
 
 def work(
-    *queue: Queued, turn: Turn | None = None, commands: tuple[Queued, ...] = (), leaf: str | None = "leaf0"
+    *queue: Queued,
+    turn: Turn | None = None,
+    commands: tuple[Queued, ...] = (),
+    leaf: str | None = "leaf0",
+    questions: tuple[Question, ...] = (),
+    room: Room = ROOM,
 ) -> Work:
     """What a room has to do."""
-    return Work(room=msgspec.structs.replace(ROOM, leaf=leaf), turn=turn, queue=queue, commands=commands)
+    home = msgspec.structs.replace(room, leaf=leaf)
+    return Work(room=home, turn=turn, queue=queue, commands=commands, questions=questions)
+
+
+def question(id: int, *options: str, turn: str = "t1", dialog: str = "d") -> Question:
+    """An open question."""
+    return Question(
+        id=id,
+        turn=turn,
+        dialog=dialog,
+        method="select" if options else "input",
+        title="Which one?",
+        text="",
+        options=options,
+        asked_at=1.0,
+        expires_at=1000.0,
+    )
 
 
 def said(text: str, stop_reason: str = "stop", id: str = "a") -> Entry:

@@ -10,32 +10,55 @@ from actors.messages import (
     Abort,
     AgentMessage,
     AnswerCommand,
+    AnswerDialog,
+    Attachment,
     BeginTurn,
+    BusyMode,
+    CloseQuestion,
+    Compact,
+    Compacted,
     Continue,
     EndProgress,
     EndTurn,
     Entry,
+    FileOffered,
+    JoinTurn,
+    Mark,
+    ModelInfo,
+    ModelSet,
+    OpenQuestion,
     Prompt,
     PromptRefused,
     Pull,
+    React,
     Recall,
     Recalled,
     Reopen,
+    RequestStop,
     RoomBusy,
     RoomIdle,
+    SavedFile,
+    SendToSleep,
+    SetModel,
     ShowProgress,
+    Steer,
+    SteerTaken,
+    Tell,
     TextGrew,
+    ToolEnded,
     ToolStarted,
+    Usage,
     Wake,
 )
-from actors.rooms.conversation import SHOW_EVERY
+from actors.rooms.showing import SHOW_EVERY
 from actors.store.errors import Conflict, StoreUnavailable
-from tests.actors.rooms.house import Boom, Faults, House, open_room, until
+from tests.actors.rooms.house import Boom, Faults, House, Pi, open_room, until
 from tests.actors.rooms.rows import asked, said
 
 
 def pictures(house: House, turn: str) -> list[ShowProgress]:
-    return [each for each in house.outbox if isinstance(each, ShowProgress) and each.turn == turn]
+    """What the outbox was shown of this turn since it began."""
+    return [each for each in house.outbox if isinstance(each, ShowProgress) and each.turn == turn and each.begun]
 
 
 async def answer(house: House, number: int, text: str = "hello") -> Prompt:
@@ -57,17 +80,12 @@ async def recall(house: House, number: int, *entries: Entry) -> Recall:
     return message
 
 
-async def say(house: House, text: str, command: str | None = None) -> None:
-    house.books.say(text, command=command)
-    await house.conversation.tell(Wake())
-
-
 async def test_a_message_is_answered_and_the_outbox_and_the_router_hear_of_it(
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with open_room(tmp_path) as house:
         prompt = await house.prompt(0)
-        assert prompt.text == "hi"
+        assert prompt.text == "[Ada]\nhi"
         assert (prompt.turn, prompt.incarnation) == (house.books.work().turn.id, 1)  # type: ignore[union-attr]
         await house.pi.say(TextGrew(turn=prompt.turn, text="hel"))
         await house.pi.say(ToolStarted(turn=prompt.turn, call="c", tool="bash", summary="ls"))
@@ -81,7 +99,7 @@ async def test_a_message_is_answered_and_the_outbox_and_the_router_hear_of_it(
         await house.pi.finish(prompt, "hello")
         await until(lambda: bool(house.router))
         assert house.texts() == ["hello"]
-        assert [type(each) for each in house.outbox[-2:]] == [EndProgress, Wake]
+        assert [type(each) for each in house.outbox[-3:]] == [EndProgress, React, Wake]
         assert house.router == [RoomIdle(slug=house.room.slug)]
         work = house.books.work()
         assert (work.turn, work.queue, work.room.leaf) == (None, (), house.pi.leaf)
@@ -100,7 +118,7 @@ async def test_work_after_a_word_of_being_idle_is_told(tmp_path: Path, autojump_
     async with open_room(tmp_path) as house:
         await answer(house, 0)
         await until(lambda: len(house.router) == 1)
-        await say(house, "more")
+        await house.say("more")
         await house.prompt(1)
         assert house.router[1:] == [RoomBusy(slug=house.room.slug)]
         await answer(house, 1)
@@ -118,11 +136,21 @@ async def test_pictures_are_repeated_while_a_turn_runs_and_not_after(tmp_path: P
         assert len(pictures(house, prompt.turn)) == 1 + 3
 
 
+async def test_what_is_dropped_before_it_begins_shows_no_more(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, burst="album") as house:
+        await until(lambda: any(isinstance(each, ShowProgress) for each in house.outbox))
+        await house.say(f"/drop_it {house.books.work().queue[0].id}", "drop_it")
+        await until(lambda: bool(house.router))
+        shown = len(house.outbox)
+        await trio.sleep(SHOW_EVERY * 3)
+        assert len(house.outbox) == shown
+
+
 async def test_many_short_turns_do_not_multiply_the_pictures(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with open_room(tmp_path) as house:
         for number in range(5):
             await answer(house, number)
-            await say(house, "more")
+            await house.say("more")
         prompt = await house.prompt(5)
         await trio.sleep(SHOW_EVERY * 2.5)
         assert len(pictures(house, prompt.turn)) == 1 + 2
@@ -162,7 +190,7 @@ async def test_a_message_that_ends_three_agents_is_set_aside_and_the_next_goes_o
     tmp_path: Path, autojump_clock: MockClock
 ) -> None:
     async with open_room(tmp_path) as house:
-        await say(house, "next")
+        await house.say("next")
         await house.prompt(0)
         for number in (1, 3):
             house.pi.crash()
@@ -170,14 +198,14 @@ async def test_a_message_that_ends_three_agents_is_set_aside_and_the_next_goes_o
             await house.prompt(number + 1)
         house.pi.crash()
         await recall(house, 5, asked())
-        assert (await house.prompt(6)).text == "next"
+        assert (await house.prompt(6)).text == "[Ada]\nnext"
         assert "set aside" in house.texts()[0]
 
 
 async def test_stop_is_answered_once_and_holds(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with open_room(tmp_path) as house:
         prompt = await house.prompt(0)
-        await say(house, "/stop", "stop")
+        await house.say("/stop", "stop")
         assert isinstance(await house.pi.next(1), Abort)
         await house.pi.finish(prompt, "par", "aborted")
         await until(lambda: bool(house.router))
@@ -189,7 +217,7 @@ async def test_stop_holds_when_everything_dies_of_it(tmp_path: Path, autojump_cl
     async with open_room(tmp_path) as house:
         await house.prompt(0)
         house.faults.before[Pull] = Conflict("Pull", "a test")  # the conversation dies before it has read of the stop
-        await say(house, "/stop", "stop")
+        await house.say("/stop", "stop")
         await until(lambda: bool(house.router))
         assert house.texts()[0] == "Stopped."
         assert not [each for each in house.pi.told[1:] if not isinstance(each, Abort)]
@@ -198,13 +226,13 @@ async def test_stop_holds_when_everything_dies_of_it(tmp_path: Path, autojump_cl
 async def test_a_stop_that_was_done_stops_nothing_else_after_a_crash(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with open_room(tmp_path) as house:
         prompt = await house.prompt(0)
-        await say(house, "next")
+        await house.say("next")
         house.faults.before[AnswerCommand] = Conflict("AnswerCommand", "a test")  # it dies with the stop still there
-        await say(house, "/stop", "stop")
+        await house.say("/stop", "stop")
         assert isinstance(await house.pi.next(1), Abort)
         await house.pi.finish(prompt, "par", "aborted")
         following = await house.prompt(2)
-        assert following.text == "next"
+        assert following.text == "[Ada]\nnext"
         await house.pi.finish(following, "done")
         await until(lambda: len(house.texts()) > 2)
         assert house.texts() == ["par", "Stopped.", "done"]
@@ -231,7 +259,7 @@ async def test_the_time_of_one_turn_is_not_that_of_the_next(tmp_path: Path, auto
     async with open_room(tmp_path, turn_timeout=60.0) as house:
         await trio.sleep(50)
         await answer(house, 0)
-        await say(house, "more")
+        await house.say("more")
         await house.prompt(1)
         await trio.sleep(50)
         assert len(house.pi.told) == 2
@@ -240,10 +268,10 @@ async def test_the_time_of_one_turn_is_not_that_of_the_next(tmp_path: Path, auto
 async def test_new_opens_a_session_and_what_follows_runs_in_it(tmp_path: Path, autojump_clock: MockClock) -> None:
     async with open_room(tmp_path) as house:
         await answer(house, 0)
-        await say(house, "/new", "new")
+        await house.say("/new", "new")
         reopen = await house.pi.next(1)
         assert reopen == Reopen(session_id=f"{house.room.slug}-new1")
-        await say(house, "in the new one")
+        await house.say("in the new one")
         await answer(house, 2)
         assert house.books.work().room.session_id == f"{house.room.slug}-new1"
 
@@ -256,7 +284,7 @@ async def test_an_agent_that_opened_the_old_session_is_told_of_the_new_one(
         house.pi.old_session = "one that the room has left"
         house.pi.crash()
         assert await house.pi.next(1) == Reopen(session_id=house.room.session_id)
-        await say(house, "more")
+        await house.say("more")
         await answer(house, 2)
 
 
@@ -264,7 +292,7 @@ async def test_commands_are_answered_while_a_turn_runs(tmp_path: Path, autojump_
     async with open_room(tmp_path) as house:
         await house.prompt(0)
         for name, words in (("help", "/stop"), ("threads", house.room.slug), ("status", "working on")):
-            await say(house, f"/{name}", name)
+            await house.say(f"/{name}", name)
             await until(lambda words=words: any(words in text for text in house.texts()))  # type: ignore[misc]
         assert len(house.pi.told) == 1
 
@@ -305,7 +333,7 @@ async def test_a_store_that_restarts_under_a_request_is_asked_again_and_nothing_
     else:
         faults.after[request_type] = Boom()
     async with open_room(tmp_path, faults=faults) as house:
-        await say(house, "/help", "help")
+        await house.say("/help", "help")
         await answer(house, 0)
         await until(lambda: bool(house.router))
         assert not house.faults.before
@@ -325,7 +353,7 @@ async def test_a_store_that_is_away_for_long_does_not_fail_the_rooms_start(
         await house.system.restart_child(house.conversation.path)
         await trio.sleep(60)
         await house.system.restart_child("/store")
-        await say(house, "more")
+        await house.say("more")
         await answer(house, 1)
 
 
@@ -347,8 +375,303 @@ async def test_its_state_is_told_in_a_few_words(tmp_path: Path, autojump_clock: 
     async with open_room(tmp_path) as house:
         prompt = await house.prompt(0)
         await house.pi.say(ToolStarted(turn=prompt.turn, call="c", tool="bash", summary="ls"))
-        await say(house, "more")
+        await house.say("more")
         await until(lambda: doing(house) == f"{prompt.turn}: running bash, 1 waiting")
         await answer(house, 0)
         await answer(house, 1)
         await until(lambda: doing(house) == "idle")
+
+
+# --- messages that find the agent busy
+
+
+async def test_a_message_joins_the_run_and_the_person_is_told(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, busy="steer") as house:
+        prompt = await house.prompt(0)
+        number = await house.say("and quickly")
+        steer = await house.pi.next(1)
+        assert isinstance(steer, Steer)
+        assert (steer.turn, steer.inbound, steer.text) == (prompt.turn, number, "[Ada]\nand quickly")
+        await house.pi.say(SteerTaken(turn=prompt.turn, incarnation=1, inbound=number))
+        await house.pi.finish(prompt, "hello")
+        await until(lambda: house.texts() == ["hello"])
+        assert house.states() == {"hi": "done", "and quickly": "done"}
+
+
+async def test_what_the_model_did_not_hear_is_the_next_turn(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, busy="steer") as house:
+        prompt = await house.prompt(0)
+        number = await house.say("and quickly")
+        await house.pi.next(1)
+        house.pi.unconsumed = (number,)
+        await house.pi.finish(prompt, "hello")
+        assert (await house.prompt(2)).text == "[Ada]\nand quickly"
+
+
+async def test_who_waits_is_told_and_has_buttons(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await house.prompt(0)
+        await house.say("one")
+        await until(lambda: any("Yours is #1 of 8" in text for text in house.waits()))
+        await house.press("Steer now")
+        assert isinstance(await house.pi.next(1), Steer)
+        assert any("Joined" in text for text in house.waits())
+        await house.say("two")
+        await until(lambda: any("Yours is #1 of 8" in text for text in house.waits()))
+        await house.press("Drop")
+        await until(lambda: house.states()["two"] == "dropped")
+        assert house.waits()[-1].startswith("Dropped")
+
+
+async def test_an_interruption_ends_the_run_and_goes_next(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, busy="interrupt") as house:
+        prompt = await house.prompt(0)
+        await house.say("no, this")
+        assert isinstance(await house.pi.next(1), Abort)
+        assert house.books.work().turn.stop_requested  # type: ignore[union-attr]
+        await house.pi.finish(prompt, "par", "aborted")
+        assert (await house.prompt(2)).text == "[Ada]\nno, this"
+
+
+async def test_a_burst_is_one_prompt(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, first="one", burst="b") as house:
+        await house.say("two", burst="b")
+        assert (await house.prompt(0)).text == "[Ada]\none\n\ntwo"
+
+
+# --- files
+
+
+def attachment(name: str, *, picture: bool = False) -> Attachment:
+    return Attachment(handle=f"h-{name}", name=name, mime="image/png", size=1, picture=picture)
+
+
+async def test_files_are_fetched_before_the_prompt_and_saved_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    files = (attachment("plan.txt"), attachment("lost.txt"))
+    async with open_room(tmp_path, attachments=files) as house:
+        await trio.sleep(5)
+        assert house.pi.told == []
+        house.files.set()
+        prompt = await house.prompt(0)
+        assert "uploads/plan.txt" in prompt.text
+        assert "lost.txt: not saved, it is too large" in prompt.text
+        house.pi.crash()
+        await recall(house, 1)
+        await house.prompt(2)
+        assert [each.attachment.name for each in house.fetched] == ["plan.txt", "lost.txt"]
+
+
+async def test_a_stop_while_files_are_fetched_holds(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, attachments=(attachment("plan.txt"),)) as house:
+        await trio.sleep(1)
+        await house.say("/stop", "stop")
+        await until(lambda: house.texts() == ["Stopped."])
+        house.files.set()
+        await trio.sleep(5)
+        assert house.pi.told == []
+
+
+@pytest.mark.parametrize("sees", [True, False])
+async def test_pictures_go_to_a_model_that_sees_them(tmp_path: Path, autojump_clock: MockClock, sees: bool) -> None:
+    pi = Pi()
+    pi.model = ModelInfo(id="ant/small", images=sees)
+    async with open_room(tmp_path, pi=pi, attachments=(attachment("cat.png", picture=True),)) as house:
+        house.files.set()
+        prompt = await house.prompt(0)
+        assert prompt.images == ((f"{house.room.workspace}/uploads/cat.png",) if sees else ())
+        assert any("sees no pictures" in text for text in house.texts()) is not sees
+
+
+async def test_a_place_without_files_says_so(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, has_files=False, attachments=(attachment("plan.txt"),)) as house:
+        assert "no files can be fetched" in (await house.prompt(0)).text
+
+
+# --- questions
+
+
+async def test_a_question_is_answered_by_a_button(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, turn_timeout=60.0) as house:
+        prompt = await house.prompt(0)
+        await house.pi.ask(prompt, "red", "blue")
+        await until(lambda: any("Which one?" in text for text in house.texts()))
+        assert "waiting for an answer" in (house.system.snapshot(house.conversation.path).doing or "")
+        await trio.sleep(600)  # no time of the agent's own
+        await house.press("blue")
+        assert await house.pi.next(1) == AnswerDialog(incarnation=1, dialog="d", value="blue")
+        await house.pi.say(ToolEnded(turn=prompt.turn, call="c", tool="ask", failed=False))
+        await until(lambda: house.books.work().commands == ())
+        assert any("→ blue" in text for text in house.texts())
+        await trio.sleep(61)
+        assert isinstance(house.pi.told[-1], Abort)
+
+
+async def test_a_question_expires(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.pi.ask(prompt, "red", timeout=60.0)
+        assert await house.pi.next(1) == AnswerDialog(incarnation=1, dialog="d", value=None)
+        assert any("nobody answered" in text for text in house.texts())
+
+
+@pytest.mark.parametrize("who", ["agent", "conversation"])
+async def test_a_question_survives_a_crash_and_its_answer_is_the_next_turn(
+    tmp_path: Path, autojump_clock: MockClock, who: str
+) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.pi.ask(prompt, "red", "blue")
+        await until(lambda: bool(house.books.work().questions))
+        if who == "agent":
+            house.pi.crash()
+        else:
+            await house.system.restart_child(house.conversation.path)
+        await until(lambda: house.books.work().turn is None)
+        assert len(house.books.work().questions) == 1
+        await house.press("blue")
+        following = await house.prompt(1)
+        assert "Which one?" in following.text
+        assert following.text.endswith("blue")
+
+
+async def test_an_answer_that_comes_as_the_agent_dies_is_not_lost(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.pi.ask(prompt, "red", "blue")
+        await until(lambda: bool(house.books.work().questions))
+        house.books.say("blue")  # and nobody wakes the room
+        house.pi.crash()
+        await recall(house, 2, asked(), said("", "toolUse"))
+        resumed = await house.pi.next(3)
+        assert isinstance(resumed, Continue)
+        assert "blue" in resumed.note
+
+
+# --- commands that need others
+
+
+async def test_a_model_is_set_and_kept(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await answer(house, 0)
+        await house.say("/model large", "model")
+        assert await house.pi.next(1) == SetModel(incarnation=1, model="large", thinking=None)
+        await house.pi.say(ModelSet(incarnation=1, model=ModelInfo(id="ant/large"), thinking="", error=""))
+        await until(lambda: house.books.work().room.settings.model == "ant/large")
+
+
+async def test_a_session_is_summarised(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await answer(house, 0)
+        await house.say("/compact names", "compact")
+        assert await house.pi.next(1) == Compact(incarnation=1, instructions="names")
+        await house.say("more")
+        await trio.sleep(1)
+        assert len(house.pi.told) == 2
+        await house.pi.say(Compacted(incarnation=1, error="", before=9000, after=1000, leaf="leaf9"))
+        await answer(house, 2)
+
+
+async def test_a_session_is_taken_up_again(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await answer(house, 0)
+        await house.say("/new", "new")
+        assert isinstance(await house.pi.next(1), Reopen)
+        await house.say(f"/resume {house.room.session_id}", "resume")
+        assert await house.pi.next(2) == Reopen(session_id=house.room.session_id)
+
+
+async def test_an_agent_is_started_anew_and_its_turn_goes_on(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await house.prompt(0)
+        await house.say("/restart", "restart")
+        await recall(house, 1, asked())
+        assert isinstance(await house.pi.next(2), Continue)
+
+
+async def test_a_room_is_killed(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.say(f"/kill {house.room.slug}", "kill")
+        assert isinstance(await house.pi.next(1), Abort)
+        await house.pi.finish(prompt, "par", "aborted")
+        await until(lambda: house.states()["hi"] == "done")
+        assert SendToSleep(slug=house.room.slug) in house.router
+
+
+async def test_the_log_shows_the_last_failure(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await house.prompt(0)
+        house.pi.crash()
+        await recall(house, 1)
+        await house.say("/log", "log")
+        await until(lambda: any("pi ended" in text for text in house.texts()))
+
+
+async def test_a_turn_that_failed_is_tried_again_by_a_button(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.pi.say(PromptRefused(turn=prompt.turn, incarnation=1, error="no model"))
+        await until(lambda: bool(house.texts()))
+        await house.press("Retry")
+        again = await house.prompt(1)
+        assert again.turn != prompt.turn
+        assert again.text == prompt.text
+
+
+# --- what people see
+
+
+async def test_an_answer_says_what_it_took_and_the_message_is_marked(tmp_path: Path, autojump_clock: MockClock) -> None:
+    pi = Pi()
+    pi.usage = Usage(cost=0.25)
+    async with open_room(tmp_path, pi=pi) as house:
+        prompt = await house.prompt(0)
+        await trio.sleep(42)
+        pi.usage = Usage(cost=0.75)
+        await answer(house, 0)
+        (footer,) = [str(footer) for (footer,) in house.books.db.execute("SELECT footer FROM deliveries")]
+        assert "42 s" in footer
+        assert "$0.50" in footer
+        assert "2 files" in footer
+        assert [each.mark for each in house.outbox if isinstance(each, React)] == [Mark.DONE]
+        assert prompt.since == house.books.now
+
+
+async def test_a_file_that_the_agent_sends_wakes_the_outbox(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.pi.say(FileOffered(turn=prompt.turn, name="plan.pdf"))
+        await until(lambda: "sends plan.pdf" in pictures(house, prompt.turn)[-1].tools)
+        assert isinstance(house.outbox[-1], Wake)
+
+
+async def test_how_much_of_the_tools_shows_changes_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.pi.say(ToolStarted(turn=prompt.turn, call="c", tool="bash", summary="ls"))
+        await house.say("/verbose 0", "verbose")
+        await until(lambda: house.books.work().room.settings.verbose == 0)
+        await house.pi.say(ToolEnded(turn=prompt.turn, call="c", tool="bash", failed=False))
+        await until(lambda: pictures(house, prompt.turn)[-1].tools == ())
+
+
+@pytest.mark.parametrize("request_type", [JoinTurn, OpenQuestion, CloseQuestion, Tell, RequestStop, SavedFile])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_the_store_did_not_answer_is_asked_again(
+    tmp_path: Path, autojump_clock: MockClock, request_type: type, when: str
+) -> None:
+    faults = Faults()
+    (faults.before if when == "before" else faults.after)[request_type] = Boom()
+    busy: BusyMode = "interrupt" if request_type is RequestStop else "steer"
+    async with open_room(tmp_path, faults=faults, busy=busy, attachments=(attachment("plan.txt"),)) as house:
+        house.files.set()
+        prompt = await house.prompt(0)
+        if request_type in (OpenQuestion, CloseQuestion):
+            await house.pi.ask(prompt, "red", timeout=60.0)
+        else:
+            await house.say("more")
+        await house.pi.next(1)
+        await until(lambda: not house.faults.before and not house.faults.after)
+        nodes = house.system.snapshot(f"/pool/{house.room.slug}").children
+        assert [node.incarnation for node in nodes] == [1, 1]
+        assert len(house.fetched) == 1

@@ -3,7 +3,8 @@
 import pytest
 
 from actors.messages import Entry
-from actors.rooms.resume import RESUME_NOTE, Again, Decision, Finished, GoOn, decide
+from actors.redaction import forget_all, remember
+from actors.rooms.resume import RESUME_NOTE, Again, Decision, Finished, GoOn, answered, decide, heard
 from tests.actors.rooms.rows import asked, said
 
 RESULT = Entry(id="r", role="toolResult", text="3 files")
@@ -27,7 +28,16 @@ GO_ON = GoOn(RESUME_NOTE)
         ),
         pytest.param((asked(), said("par", "aborted")), GO_ON, id="its own end aborted it"),
         pytest.param((asked(), said("so", "toolUse"), RESULT, said("", "error")), GO_ON, id="aborted in a tool"),
-        pytest.param((asked(), said("one"), asked("and")), GO_ON, id="a steer came behind the answer"),
+        pytest.param(
+            (asked(), said("one"), asked("and"), said("tw", "aborted")),
+            GoOn(RESUME_NOTE, "one"),
+            id="a steer came behind the answer",
+        ),
+        pytest.param(
+            (asked(), said("a", "toolUse"), RESULT, said("one"), asked("and"), said("two")),
+            Finished("one\n\ntwo", "stop"),
+            id="steered behind its answer, and answered again",
+        ),
         pytest.param((asked(), NOTE), GO_ON, id="killed after the note that resumed it"),
         pytest.param((asked(), NOTE, said("done")), Finished("done", "stop"), id="resumed and finished"),
         pytest.param((asked(), said("done"), NOTE), Finished("done", "stop"), id="what stands behind is no speech"),
@@ -40,3 +50,39 @@ def test_what_is_left_to_do(entries: tuple[Entry, ...], decision: Decision) -> N
 def test_an_empty_last_message_is_answered_with_all_that_was_said() -> None:
     entries = (asked(), said("I look.", "toolUse"), RESULT, said("half", "error"), said(""))
     assert decide(entries) == Finished("I look.", "stop")
+
+
+@pytest.mark.parametrize(
+    ("said_to_it", "steers", "found"),
+    [
+        (("the prompt",), [(2, ["more"])], set()),
+        (("more",), [(2, ["more"])], set()),
+        (("the prompt", "more"), [(2, ["more"])], {2}),
+        (("the prompt", "[Ada]\nmore\n  and more"), [(2, ["more\n\nand more"])], {2}),
+        (("the prompt", "ok"), [(2, ["ok"]), (3, ["ok"])], {2}),
+        (("the prompt", "ok", "ok"), [(2, ["ok"]), (3, ["ok"])], {2, 3}),
+        (("the prompt", "text 12"), [(2, ["text 1"])], set()),
+        (("the prompt", "[Ada]\nwell\nok", "ok"), [(2, ["ok"]), (3, ["well\nok"])], {2, 3}),
+        (("the prompt", "one\n\ntwo"), [(2, ["one", "two"])], {2}),
+        (("the prompt", "one"), [(2, ["one", "two"])], set()),
+        (("the prompt", "[Files]\n- a.txt"), [(2, [""])], {2}),
+    ],
+)
+def test_what_joined_was_heard_if_it_stands_there(
+    said_to_it: tuple[str, ...], steers: list[tuple[int, list[str]]], found: set[int]
+) -> None:
+    entries = [asked(text, id=f"u{number}") for number, text in enumerate(said_to_it)]
+    assert heard([entries[0], said("so", "toolUse"), *entries[1:]], steers) == found
+
+
+def test_a_secret_that_was_taken_out_is_no_difference() -> None:
+    remember("s3cret-value")
+    try:
+        assert heard([asked("the prompt"), asked("use ***")], [(2, ["use s3cret-value"])]) == {2}
+    finally:
+        forget_all()
+
+
+def test_the_note_says_what_was_answered() -> None:
+    assert answered(RESUME_NOTE, []) == RESUME_NOTE
+    assert answered(RESUME_NOTE, ["blue"]).endswith("blue")

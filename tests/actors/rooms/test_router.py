@@ -9,7 +9,19 @@ from typing import Any
 import trio
 from trio.testing import MockClock
 
-from actors.messages import FailRoom, Place, Pull, Room, RoomBusy, RoomIdle, StoreRequest, Wake, WakeRoom
+from actors.messages import (
+    FailRoom,
+    Place,
+    Pull,
+    Room,
+    RoomBusy,
+    RoomIdle,
+    SendToSleep,
+    StoreRequest,
+    Tell,
+    Wake,
+    WakeRoom,
+)
 from actors.rooms.router import LOOK_EVERY, Router
 from supervisor import (
     Actor,
@@ -216,6 +228,7 @@ async def test_at_the_bound_the_least_recently_used_idle_room_makes_place(
         await rooms.idle(first)
         await rooms.up(third)
         assert set(rooms.awake()) == {first.slug, third.slug}
+        assert rooms.outbox == []  # that was no wait to speak of
 
 
 async def test_when_all_are_busy_a_room_waits_until_one_is_idle(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -223,9 +236,13 @@ async def test_when_all_are_busy_a_room_waits_until_one_is_idle(tmp_path: Path, 
         first, second, third = (rooms.known(chat) for chat in (1, 2, 3))
         await rooms.up(first)
         await rooms.up(second)
-        await rooms.wake(third)
-        await trio.sleep(100)
+        for _ in range(2):
+            await rooms.wake(third)
+            await trio.sleep(50)
         assert set(rooms.awake()) == {first.slug, second.slug}
+        (told,) = [each for each in rooms.faults.asked if isinstance(each, Tell)]
+        assert (told.slug, "All 2 rooms" in told.deliveries[0].text) == (third.slug, True)
+        assert rooms.outbox == [Wake()]
         assert rooms.system.snapshot(rooms.router.path).doing == "2 of 2 rooms awake, 1 wait for a place"
         await rooms.idle(first)
         await until(lambda: set(rooms.awake()) == {second.slug, third.slug})
@@ -325,6 +342,7 @@ async def test_a_room_that_gives_up_is_reported_once_and_tried_again_by_the_next
         (report,) = rooms.reports()
         assert report.slug == room.slug
         assert "it cannot go on" in report.text
+        assert [button.command for row in report.buttons for button in row] == ["new", "log"]
         assert rooms.outbox == [Wake()]
         assert rooms.awake() == [other.slug]
         await rooms.up(room)
@@ -396,6 +414,35 @@ async def test_after_a_crash_a_room_that_was_leaving_comes_back_if_it_is_needed(
         rooms.slow_end = 0.0
         await rooms.wake(room)
         await until(lambda: rooms.starts(room.slug) == 2)
+
+
+async def test_an_idle_room_is_sent_to_sleep_at_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_rooms(tmp_path) as rooms:
+        first, second = rooms.known(1), rooms.known(2)
+        for room in (first, second):
+            await rooms.up(room)
+            await rooms.idle(room)
+        await rooms.router.tell(SendToSleep(slug=first.slug))
+        await until(lambda: rooms.awake() == [second.slug])
+        await rooms.router.tell(SendToSleep(slug="unknown"))
+        await rooms.up(first)
+        await rooms.idle(first)
+        await trio.sleep(LOOK_EVERY)
+        assert len(rooms.awake()) == 2  # once is enough
+
+
+async def test_a_busy_room_is_sent_to_sleep_when_it_is_idle(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_rooms(tmp_path) as rooms:
+        first, second = rooms.known(1), rooms.known(2)
+        await rooms.up(first)
+        await rooms.up(second)
+        await rooms.router.tell(SendToSleep(slug=None))
+        await rooms.idle(second)
+        await until(lambda: rooms.awake() == [first.slug])
+        await trio.sleep(100)
+        assert rooms.awake() == [first.slug]
+        await rooms.idle(first)
+        await until(lambda: not rooms.awake())
 
 
 async def test_it_never_waits(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -2,25 +2,34 @@
 
 from itertools import count
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, Literal, TypeVar
 
 import apsw
+import msgspec
 
 from actors.messages import (
     Accept,
     Accepted,
     BeginTurn,
+    Button,
     Delivery,
     DeliveryKind,
     Due,
     EndTurn,
     Inbound,
     NewDelivery,
+    OpenQuestion,
     Outcome,
     Place,
+    Press,
+    Pressed,
     Pull,
+    Question,
     Room,
+    Sending,
+    Sent,
     StoreRequest,
+    Tell,
     Work,
 )
 from actors.store.rooms import Setting
@@ -51,16 +60,20 @@ class Books:
         return reply  # type: ignore[return-value]  # the request says what it is
 
     def twice(self, request: Request[R]) -> R:
-        """The second reply to a request, which must change no row."""
+        """The second reply to a request, which must change no row, though it comes later."""
         self.do(request)
         before = self.rows()
+        self.now += 1
         reply = self.do(request)
         assert self.rows() == before
         return reply
 
     def batch(self, *requests: StoreRequest) -> list[object]:
         """The replies of one transaction."""
-        return commit(self.db, Setting(self.now, "/work", f"{next(self._keys):08x}"), requests)
+        return commit(self.db, Setting(self.now, "/work", f"{next(self._keys):08x}", self._code), requests)
+
+    def _code(self) -> str:
+        return f"CODE{next(self._keys):04}"
 
     def rows(self) -> dict[str, list[tuple[object, ...]]]:
         """Everything there is, table by table."""
@@ -70,11 +83,17 @@ class Books:
     # --- the steps that most tests begin with
 
     def inbound(
-        self, text: str = "hi", *, place: Place = HERE, command: str | None = None, title: str = "Shop"
+        self,
+        text: str = "hi",
+        *,
+        place: Place = HERE,
+        command: str | None = None,
+        title: str = "Shop",
+        **changes: Any,  # of any field
     ) -> Inbound:
         """A message that nobody sent before."""
         number = next(self._keys)
-        return Inbound(
+        inbound = Inbound(
             key=f"telegram:1:{number}",
             place=place,
             person=5,
@@ -85,10 +104,14 @@ class Books:
             command=command,
             title=title,
         )
+        return msgspec.structs.replace(inbound, **changes)
 
-    def say(self, text: str = "hi", *, place: Place = HERE, command: str | None = None) -> Accepted:
+    def say(
+        self, text: str = "hi", *, place: Place = HERE, command: str | None = None, capacity: int = 8, **changes: Any
+    ) -> Accepted:
         """A message that is accepted."""
-        reply = self.do(Accept(inbound=self.inbound(text, place=place, command=command), capacity=8))
+        inbound = self.inbound(text, place=place, command=command, **changes)
+        reply = self.do(Accept(inbound=inbound, capacity=capacity))
         assert isinstance(reply, Accepted)
         return reply
 
@@ -99,13 +122,13 @@ class Books:
         self.do(BeginTurn(slug=room.slug, turn=turn, attempt=attempt, inbounds=inbounds, leaf_before=room.leaf))
         return room
 
-    def end(self, room: Room, turn: str, *texts: str, leaf: str | None = "leaf") -> None:
-        """That turn done, with these answers as deliveries."""
+    def end(
+        self, room: Room, turn: str, *texts: str, leaf: str | None = "leaf", outcome: Outcome = Outcome.DONE
+    ) -> None:
+        """That turn over, with these answers as deliveries."""
         deliveries = tuple(NewDelivery(kind=DeliveryKind.ANSWER, text=text) for text in texts)
         answer = "\n".join(texts)
-        self.do(
-            EndTurn(slug=room.slug, turn=turn, outcome=Outcome.DONE, answer=answer, leaf=leaf, deliveries=deliveries)
-        )
+        self.do(EndTurn(slug=room.slug, turn=turn, outcome=outcome, answer=answer, leaf=leaf, deliveries=deliveries))
 
     def answered(self, *texts: str, place: Place = HERE) -> Room:
         """A message, its turn and these deliveries."""
@@ -113,6 +136,62 @@ class Books:
         turn = f"turn of {said.inbound}"
         self.end(self.begin(turn, said), turn, *texts)
         return said.room
+
+    def tell(self, text: str, *buttons: Button, kind: DeliveryKind = DeliveryKind.NOTE, key: str | None = None) -> None:
+        """The shop's room says something, with a row of buttons."""
+        new = NewDelivery(kind=kind, text=text, buttons=(buttons,) if buttons else (), key=key)
+        self.do(Tell(slug="shop", deliveries=(new,)))
+
+    def send_all(self, front: str = "telegram") -> list[Delivery]:
+        """All that is due arrives whole, each as a message whose id is its own and 100; edits are not made."""
+        arrived: list[Delivery] = []
+        while True:
+            due = [each for each in self.do(Due(front=front, limit=9)) if each.edits is None and not each.topic]
+            for each in due:
+                self.do(Sending(ids=(each.id,)))
+                self.do(Sent(id=each.id, part=each.part, message_id=100 + each.id, last=True))
+            if not due:
+                return arrived
+            arrived += due
+
+    def ask(self, turn: str, *options: str, dialog: str = "d", lasts: float = 60.0) -> Question:
+        """The shop's agent asks in that turn, with a button for each option, or for any text if there are none."""
+        return self.do(self.question(turn, *options, dialog=dialog, lasts=lasts))
+
+    def question(self, turn: str, *options: str, dialog: str = "d", lasts: float = 60.0) -> OpenQuestion:
+        """The request of `ask`; “Yes” and “No” are to be confirmed."""
+        method: Literal["select", "confirm", "input"] = "select" if options else "input"
+        buttons = tuple(
+            (Button(label=each, command="answer", argument=f"{{id}} {number}"),) for number, each in enumerate(options)
+        )
+        return OpenQuestion(
+            slug="shop",
+            turn=turn,
+            dialog=dialog,
+            method="confirm" if options == ("Yes", "No") else method,
+            title="Which one?",
+            text="It matters.",
+            options=options,
+            expires_at=self.now + lasts,
+            delivery=NewDelivery(kind=DeliveryKind.QUESTION, text="Which one?", buttons=buttons, key="question:{id}"),
+        )
+
+    def pressing(self, data: str, *, place: Place = HERE, owner: bool = False) -> Press:
+        """A press that nobody made before."""
+        return Press(
+            key=f"telegram:1:{next(self._keys)}",
+            place=place,
+            person=5,
+            name="Ada",
+            owner=owner,
+            data=data,
+            at=self.now,
+            message_id=70,
+        )
+
+    def press(self, data: str, *, place: Place = HERE, owner: bool = False) -> Pressed:
+        """What a press is answered."""
+        return self.do(self.pressing(data, place=place, owner=owner))
 
     def work(self, place: Place = HERE) -> Work:
         """What the room of a place has to do."""

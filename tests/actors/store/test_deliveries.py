@@ -1,4 +1,4 @@
-"""Deliveries and previews: in a chat's order, part by part, and a doubt is never forgotten nor made up."""
+"""Deliveries: in a chat's order, part by part, and a doubt is never forgotten nor made up."""
 
 import pytest
 
@@ -7,17 +7,13 @@ from actors.messages import (
     Doubted,
     Due,
     Place,
-    Preview,
-    PreviewGone,
-    PreviewShown,
     Sending,
     Sent,
-    StalePreviews,
     Undeliverable,
     Unsent,
 )
 from actors.store.errors import Conflict
-from tests.actors.store.books import ELSEWHERE, HERE, Books
+from tests.actors.store.books import ELSEWHERE, Books
 
 
 def texts(books: Books, limit: int = 100) -> list[str]:
@@ -169,27 +165,3 @@ def test_a_bad_id_among_good_ones_marks_none(books: Books) -> None:
     with pytest.raises(Conflict):
         books.do(Sending(ids=(books.due()[0].id, 9)))
     assert [each.attempts for each in books.due()] == [0]
-
-
-def test_previews_are_stale_when_their_turn_has_ended_and_its_answer_has_arrived(books: Books) -> None:
-    room = books.begin("t", books.say())
-    first, second = (Preview(turn="t", place=HERE, message_id=number) for number in (70, 71))
-    books.twice(PreviewShown(preview=first))
-    books.do(PreviewShown(preview=second))
-    assert books.do(StalePreviews(front="telegram")) == ()
-    books.end(room, "t", "a1")
-    assert books.do(StalePreviews(front="telegram")) == ()
-    (answer,) = books.due()
-    books.do(Sending(ids=(answer.id,)))
-    books.do(Sent(id=answer.id, part=0, message_id=72, last=True))
-    assert books.do(StalePreviews(front="telegram")) == (first, second)
-    assert books.do(StalePreviews(front="console")) == ()
-    books.twice(PreviewGone(preview=first))
-    assert books.do(StalePreviews(front="telegram")) == (second,)
-    books.do(PreviewGone(preview=second))
-    assert books.do(StalePreviews(front="telegram")) == ()
-
-
-def test_a_preview_needs_its_turn(books: Books) -> None:
-    with pytest.raises(Conflict, match="FOREIGN KEY"):
-        books.do(PreviewShown(preview=Preview(turn="t", place=HERE, message_id=70)))

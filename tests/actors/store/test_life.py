@@ -1,6 +1,7 @@
-"""The life of inbounds, turns and deliveries against a small model.
+"""The life of inbounds, turns and deliveries against small models.
 
-Every step is done twice, in any order that can be: nothing is lost, doubled or out of its order.
+Every step is done twice, in any order that can be: nothing is lost, doubled or out of its order, and people see the
+newest words of what was changed.
 """
 
 import tempfile
@@ -15,17 +16,22 @@ from actors.messages import (
     Accepted,
     AnswerCommand,
     BeginTurn,
+    Delivery,
     DeliveryKind,
     Doubt,
     Doubted,
+    Due,
     Duplicate,
+    Edited,
     EndTurn,
     FailRoom,
+    JoinTurn,
     NewDelivery,
     Outcome,
     Refused,
     Sending,
     Sent,
+    Tell,
     Undeliverable,
     Unfinished,
     Unsent,
@@ -46,6 +52,7 @@ class Life(RuleBasedStateMachine):
         self.commands: list[int] = []
         self.turn: str | None = None
         self.taken: list[int] = []
+        self.joined: list[int] = []
         self.attempt = 0
         self.stopped = False
         self.begun = 0
@@ -69,6 +76,7 @@ class Life(RuleBasedStateMachine):
 
     @rule(command=st.sampled_from([None, None, None, "status", "stop"]))
     def accept(self, command: str | None) -> None:
+        self.books.now += 60  # what is refused within a minute is told in one word
         request = Accept(inbound=self.books.inbound(command=command), capacity=CAPACITY)
         self.accepts.append(request)
         reply = self.books.do(request)
@@ -112,27 +120,47 @@ class Life(RuleBasedStateMachine):
         assert self.books.twice(request) == self.books.work().turn
         self.failed = False
 
-    @precondition(lambda self: self.turn is not None)
-    @rule(outcome=st.sampled_from(list(Outcome)), count=st.integers(0, 2))
-    def end(self, outcome: Outcome, count: int) -> None:
+    @precondition(lambda self: self.turn is not None and self.queue)
+    @rule(data=st.data())
+    def join(self, data: st.DataObject) -> None:
         assert self.turn is not None
+        inbound = data.draw(st.sampled_from(self.queue))
+        self.books.twice(JoinTurn(slug="shop", turn=self.turn, inbound=inbound))
+        self.queue.remove(inbound)
+        self.joined.append(inbound)
+        self.taken = sorted([*self.taken, inbound])
+
+    @precondition(lambda self: self.turn is not None)
+    @rule(outcome=st.sampled_from(list(Outcome)), count=st.integers(0, 2), heard=st.integers(0, 2))
+    def end(self, outcome: Outcome, count: int, heard: int) -> None:
+        assert self.turn is not None
+        returned = tuple(self.joined[heard:])
         texts = [f"{self.turn}.{number}" for number in range(count)]
         deliveries = tuple(NewDelivery(kind=DeliveryKind.ANSWER, text=text) for text in texts)
         self.books.twice(
             EndTurn(
-                slug="shop", turn=self.turn, outcome=outcome, answer="".join(texts), leaf="e", deliveries=deliveries
+                slug="shop",
+                turn=self.turn,
+                outcome=outcome,
+                answer="".join(texts),
+                leaf="e",
+                deliveries=deliveries,
+                returned=returned,
             )
         )
         self.undelivered += texts
-        self.turn, self.taken, self.attempt, self.stopped = None, [], 0, False
+        self.queue = sorted([*self.queue, *returned])
+        self.turn, self.taken, self.joined, self.attempt, self.stopped = None, [], [], 0, False
 
     @precondition(lambda self: self.commands)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
         inbound = data.draw(st.sampled_from(self.commands))
+        drop = data.draw(st.sampled_from([None, *self.queue]))
         note = NewDelivery(kind=DeliveryKind.NOTE, text="status")
-        self.books.twice(AnswerCommand(slug="shop", inbound=inbound, deliveries=(note,)))
+        self.books.twice(AnswerCommand(slug="shop", inbound=inbound, deliveries=(note,), drop=drop))
         self.commands.remove(inbound)
+        self.queue = [each for each in self.queue if each != drop]
         self.undelivered.append("status")
 
     @rule()
@@ -199,8 +227,8 @@ class Life(RuleBasedStateMachine):
                 self.attempt,
                 self.stopped,
             )
-            assert [(each.id, each.attempts) for each in work.turn.inbounds] == [
-                (each, self.attempt) for each in self.taken
+            assert [(each.id, each.attempts, each.steered) for each in work.turn.inbounds] == [
+                (each, self.attempt, each in self.joined) for each in self.taken
             ]
         due = self.books.due()
         assert len(due) == (1 if self.undelivered and not self.sending else 0)
@@ -211,6 +239,86 @@ class Life(RuleBasedStateMachine):
         todo = 0 if self.failed else len(self.queue) + len(self.commands) + (self.turn is not None)
         assert self.books.do(Unfinished(place=HERE)) == todo + len(self.undelivered)
 
+
+class Words(RuleBasedStateMachine):
+    """One chat with a few deliveries that change again and again. The model: what each says, and what people see."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.folder = tempfile.TemporaryDirectory()
+        self.books = Books(Path(self.folder.name) / "state.db")
+        self.books.say()
+        self.says: dict[str, str] = {}
+        self.seen: dict[str, str] = {}
+        self.given_up: set[str] = set()
+        self.sending: Delivery | None = None
+        self.count = 0
+
+    def teardown(self) -> None:
+        self.books.db.close()
+        self.folder.cleanup()
+
+    @rule(key=st.sampled_from("abc"), text=st.sampled_from(["one", "two", "three"]))
+    def tell(self, key: str, text: str) -> None:
+        new = NewDelivery(kind=DeliveryKind.NOTE, text=f"{key} {text}", key=key)
+        self.books.twice(Tell(slug="shop", deliveries=(new,)))
+        self.says[key] = new.text
+
+    @precondition(lambda self: self.sending is None)
+    @rule(marked=st.booleans())
+    def send(self, marked: bool) -> None:
+        due = self.books.due()
+        if due:
+            (self.sending,) = due
+            if marked or self.sending.edits is None:
+                self.books.twice(Sending(ids=(self.sending.id,)))
+
+    @precondition(lambda self: self.sending is not None)
+    @rule(last=st.booleans())
+    def arrive(self, last: bool) -> None:
+        sent = self._sent()
+        if sent.edits is None:
+            self.count += 1
+            self.books.twice(Sent(id=sent.id, part=sent.part, message_id=self.count, last=last))
+        else:
+            self.books.twice(Edited(id=sent.id, revision=sent.revision))
+        self.seen[sent.text[0]] = sent.text
+
+    @precondition(lambda self: self.sending is not None)
+    @rule(how=st.sampled_from(["unsent", "doubted", "restart", "never"]))
+    def fail(self, how: str) -> None:
+        sent = self._sent()
+        match how:
+            case "unsent":
+                self.books.twice(Unsent(id=sent.id))
+            case "doubted":
+                self.books.twice(Doubted(id=sent.id))
+            case "restart":
+                self.books.twice(Doubt(front="telegram"))
+            case _:
+                self.books.twice(Undeliverable(id=sent.id, reason="gone"))
+                self.given_up.add(sent.text[0])
+
+    def _sent(self) -> Delivery:
+        sent, self.sending = self.sending, None
+        assert sent is not None
+        return sent
+
+    @invariant()
+    def agrees(self) -> None:
+        if self.sending is not None:
+            return
+        due = self.books.do(Due(front="telegram", limit=9))
+        for each in due:
+            assert each.text == self.says[each.text[0]]
+            assert not (each.doubtful and each.edits is not None)
+        if not due:
+            expected = {key: text for key, text in self.says.items() if key not in self.given_up}
+            assert {key: text for key, text in self.seen.items() if key not in self.given_up} == expected
+
+
+TestWords = Words.TestCase
+TestWords.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)
 
 TestLife = Life.TestCase
 TestLife.settings = settings(max_examples=30, stateful_step_count=30, deadline=None)

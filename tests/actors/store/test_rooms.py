@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.messages import Accept, GetRoom, ListRooms, Place, UnfinishedRooms
+from actors.messages import Accept, GetRoom, ListRooms, Place, RenameRoom, RoomSettings, UnfinishedRooms
 from actors.store.errors import UnknownRoom
 from tests.actors.store.books import ELSEWHERE, HERE, Books
 
@@ -66,3 +66,19 @@ def test_unfinished_rooms_have_a_queue_a_turn_or_a_command(books: Books) -> None
     books.begin("t", books.say(place=Place("telegram", 3)))
     books.answered("done", place=Place("telegram", 4))
     assert {room.place.chat for room in books.do(UnfinishedRooms())} == {1, 2, 3}
+
+
+def test_a_new_room_has_no_settings_and_no_project(books: Books) -> None:
+    room = books.say().room
+    assert (room.settings, room.project, room.gone_at) == (RoomSettings(), None, None)
+
+
+def test_a_place_that_is_called_otherwise_keeps_its_room(books: Books) -> None:
+    books.say()
+    books.twice(RenameRoom(place=HERE, title="Web shop"))
+    room = books.do(GetRoom(slug="shop"))
+    assert (room.title, room.workspace, room.updated_at) == ("Web shop", "/work/shop", 1000.0)
+    before = books.rows()
+    books.do(RenameRoom(place=ELSEWHERE, title="Nothing"))
+    books.do(RenameRoom(place=HERE, title=""))
+    assert books.rows() == before

@@ -5,8 +5,9 @@ from pathlib import Path
 import apsw
 import pytest
 
-from actors.store.errors import StoreTooNew
-from actors.store.schema import LADDER, prepare
+from actors.store.errors import StoreCorrupt, StoreTooNew
+from actors.store.ladder import LADDER, VERSION_1
+from actors.store.schema import prepare
 from tests.actors.store.books import Books
 
 
@@ -18,7 +19,7 @@ def tables(path: Path) -> set[str]:
 
 
 def test_a_new_file_gets_the_tables_and_is_the_owners_alone(path: Path, books: Books) -> None:
-    assert tables(path) == {"rooms", "turns", "inbound", "deliveries", "parts", "previews", "messages"}
+    assert tables(path) >= {"rooms", "turns", "inbound", "deliveries", "parts", "previews", "messages", "sessions"}
     assert path.stat().st_mode & 0o777 == 0o600
     assert Path(f"{path}-wal").stat().st_mode & 0o777 == 0o600
     assert books.db.pragma("user_version") == len(LADDER)
@@ -49,10 +50,11 @@ def test_an_older_file_climbs_and_leaves_a_copy(path: Path, books: Books) -> Non
     books.say("hello")
     prepare(books.db, (*LADDER, "CREATE TABLE later (id INTEGER) STRICT", "ALTER TABLE later ADD COLUMN x TEXT"))
     assert "later" in tables(path)
-    assert books.db.pragma("user_version") == 3
-    assert Path(f"{path}.v1").stat().st_mode & 0o777 == 0o600
-    copy = apsw.Connection(f"{path}.v1")
-    assert copy.pragma("user_version") == 1
+    known = len(LADDER)
+    assert books.db.pragma("user_version") == known + 2
+    assert Path(f"{path}.v{known}").stat().st_mode & 0o777 == 0o600
+    copy = apsw.Connection(f"{path}.v{known}")
+    assert copy.pragma("user_version") == known
     assert copy.execute("SELECT text FROM inbound").get == "hello"
     copy.close()
 
@@ -63,7 +65,22 @@ def test_a_step_that_fails_changes_nothing_and_can_be_tried_again(path: Path, bo
         with pytest.raises(apsw.SQLError, match="table later already exists"):
             prepare(books.db, steps)
         assert "later" not in tables(path)
-        assert books.db.pragma("user_version") == 1
+        assert books.db.pragma("user_version") == len(LADDER)
+
+
+def test_a_step_that_leaves_rows_without_their_others_is_refused(path: Path, books: Books) -> None:
+    books.say("hello")
+    with pytest.raises(StoreCorrupt, match="a row of inbound refers to one of rooms"):
+        prepare(books.db, (*LADDER, "DELETE FROM rooms"))
+    assert len(books.rows()["rooms"]) == 1
+
+
+def test_foreign_keys_are_checked_again_after_a_climb(path: Path) -> None:
+    db = apsw.Connection(str(path))
+    prepare(db, (VERSION_1,))
+    prepare(db)
+    assert db.pragma("foreign_keys") == 1
+    db.close()
 
 
 @pytest.mark.parametrize(
@@ -74,6 +91,14 @@ def test_a_step_that_fails_changes_nothing_and_can_be_tried_again(path: Path, bo
         ("SELECT id FROM turns WHERE room = ? AND outcome IS NULL", "turns_open"),
         ("SELECT min(id) FROM deliveries WHERE front = ? AND ended_at IS NULL GROUP BY chat", "deliveries_open"),
         ("SELECT content FROM messages WHERE room = ? ORDER BY id", "messages_room"),
+        ("SELECT id FROM questions WHERE room = ? AND state = 'open'", "questions_open"),
+        ("SELECT id FROM attachments WHERE inbound = ? ORDER BY id", "attachments_inbound"),
+        ("SELECT id FROM inbound WHERE room = ? AND message_id = 1", "inbound_message"),
+        ("SELECT id FROM inbound WHERE retries = ?", "inbound_retries"),
+        ("SELECT state FROM inbound WHERE room = ? AND burst = 'x'", "inbound_burst"),
+        ("SELECT content FROM messages WHERE turn = ? ORDER BY id", "messages_turn"),
+        ("SELECT count(*) FROM turns WHERE session = ?", "turns_session"),
+        ("SELECT key FROM presses WHERE data = ? AND used = 1", "presses_used"),
         ("SELECT slug FROM rooms WHERE front = ? AND chat = 1 AND ifnull(thread, '') = ifnull(2, '')", "rooms_place"),
     ],
 )

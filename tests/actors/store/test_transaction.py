@@ -7,6 +7,7 @@ import msgspec
 import pytest
 
 from actors.messages import Accept, Accepted, DeliveryKind, EndTurn, GetRoom, NewDelivery, Outcome, Unfinished
+from actors.store import turns
 from actors.store.errors import Conflict, StoreCorrupt, StoreUnavailable, UnknownRoom
 from tests.actors.store.books import HERE, Books
 
@@ -26,6 +27,21 @@ def test_a_bad_request_leaves_no_trace_and_its_mates_alone(books: Books) -> None
     )
     assert [type(reply) for reply in replies] == [Accepted, UnknownRoom, Conflict, Conflict, Conflict, Accepted]
     assert [each.text for each in books.work().queue] == ["one", "two"]
+
+
+@pytest.mark.parametrize("mistake", [KeyError("x"), AssertionError(), apsw.SQLError("no such column")])
+def test_a_mistake_of_ours_ends_its_request_and_not_the_store(
+    books: Books, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture, mistake: Exception
+) -> None:
+    def broken(*_: object) -> None:
+        raise mistake
+
+    monkeypatch.setattr(turns, "end_turn", broken)
+    ends = EndTurn(slug="shop", turn="t", outcome=Outcome.DONE, answer="secret", leaf=None, deliveries=())
+    replies = books.batch(accept(books, "one"), ends, accept(books, "two"))
+    assert [type(reply) for reply in replies] == [Accepted, Conflict, Accepted]
+    assert "EndTurn was not done, by a mistake of ours" in caplog.text
+    assert "secret" not in caplog.text
 
 
 def test_what_a_request_did_before_it_failed_is_undone(books: Books) -> None:

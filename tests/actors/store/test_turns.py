@@ -4,13 +4,16 @@ import pytest
 
 from actors.messages import (
     BeginTurn,
+    Button,
     DeliveryKind,
     EndTurn,
     FailRoom,
     GetRoom,
+    JoinTurn,
     NewDelivery,
     Outcome,
     Place,
+    RequestStop,
     Sending,
     Unfinished,
 )
@@ -110,6 +113,7 @@ def test_a_command_that_waits_bears_the_end_of_a_turn(books: Books) -> None:
         (Outcome.FAILED, "done"),
         (Outcome.STOPPED, "done"),
         (Outcome.QUARANTINED, "quarantined"),
+        (Outcome.WAITING, "done"),
     ],
 )
 def test_each_outcome_is_a_fate_of_the_inbounds(books: Books, outcome: Outcome, state: str) -> None:
@@ -200,3 +204,103 @@ def test_unfinished_counts_waiting_running_and_undelivered(books: Books) -> None
     assert books.do(Unfinished(place=HERE)) == 2
     assert books.do(Unfinished(place=ELSEWHERE)) == 1
     assert books.do(Unfinished(place=Place("telegram", -100))) == 0
+
+
+def test_a_report_that_a_room_gave_up_may_have_buttons(books: Books) -> None:
+    books.say()
+    again = Button(label="Try again", command="retry", argument="t")
+    books.do(FailRoom(slug="shop", key="k", text="This room stopped.", buttons=((again,),)))
+    assert [key.label for key in books.due()[0].keys[0]] == ["Try again"]
+
+
+# --- money
+
+
+def test_what_the_session_and_the_turn_cost_is_kept(books: Books) -> None:
+    said = books.say()
+    request = BeginTurn(slug="shop", turn="t", attempt=1, inbounds=(said.inbound,), leaf_before=None, cost_before=1.25)
+    assert books.twice(request).cost_before == 1.25
+    books.do(begin(2, said.inbound))
+    assert books.work().turn.cost_before == 1.25  # type: ignore[union-attr]
+    books.do(EndTurn(slug="shop", turn="t", outcome=Outcome.DONE, answer="", leaf=None, deliveries=(), cost=0.5))
+    assert books.db.execute("SELECT cost_before, cost FROM turns").get == (1.25, 0.5)
+
+
+# --- joined while it runs
+
+
+def test_a_message_joins_the_turn_that_runs(books: Books) -> None:
+    first, second = books.say("first"), books.say("second")
+    books.begin("t", first)
+    books.begin("t", first, attempt=2)
+    turn = books.twice(JoinTurn(slug="shop", turn="t", inbound=second.inbound))
+    assert [(each.text, each.steered, each.attempts) for each in turn.inbounds] == [
+        ("first", False, 2),
+        ("second", True, 2),
+    ]
+    assert books.work().queue == ()
+    assert books.work().turn == turn
+    books.do(ending())
+    assert [content for _, content, _ in said(books)] == ["first", "second", "hello"]
+
+
+def test_only_what_waits_in_the_room_joins_only_an_open_turn(books: Books) -> None:
+    one, two = books.say(), books.say()
+    elsewhere, command = books.say(place=ELSEWHERE), books.say("/x", command="x")
+    books.begin("t", one)
+    for inbound in (elsewhere.inbound, command.inbound, 99):
+        with pytest.raises(Conflict, match=f"inbound {inbound} does not wait in room shop"):
+            books.do(JoinTurn(slug="shop", turn="t", inbound=inbound))
+    with pytest.raises(Conflict, match="turn u is not open"):
+        books.do(JoinTurn(slug="shop", turn="u", inbound=two.inbound))
+    books.do(ending())
+    with pytest.raises(Conflict, match="turn t is not open"):
+        books.do(JoinTurn(slug="shop", turn="t", inbound=two.inbound))
+
+
+def test_what_was_not_heard_waits_again_where_it_stood(books: Books) -> None:
+    first, second, third = books.say("first"), books.say("second"), books.say("third")
+    books.begin("t", first)
+    books.do(JoinTurn(slug="shop", turn="t", inbound=second.inbound))
+    books.twice(
+        EndTurn(
+            slug="shop",
+            turn="t",
+            outcome=Outcome.STOPPED,
+            answer="",
+            leaf=None,
+            deliveries=(),
+            returned=(second.inbound,),
+        )
+    )
+    assert [(each.id, each.steered, each.attempts) for each in books.work().queue] == [
+        (second.inbound, False, 0),
+        (third.inbound, False, 0),
+    ]
+    assert [content for _, content, _ in said(books)] == ["first"]
+
+
+def test_only_an_inbound_of_the_turn_is_given_back(books: Books) -> None:
+    first, second = books.say(), books.say()
+    books.begin("t", first)
+    request = EndTurn(
+        slug="shop", turn="t", outcome=Outcome.DONE, answer="", leaf=None, deliveries=(), returned=(second.inbound,)
+    )
+    with pytest.raises(Conflict, match=f"inbound {second.inbound} is not one of turn t"):
+        books.do(request)
+    assert books.work().turn is not None
+
+
+# --- stopped
+
+
+def test_the_running_turn_of_a_room_is_to_be_stopped(books: Books) -> None:
+    books.say()
+    assert books.do(RequestStop(slug="shop")) is False
+    books.begin("t", books.say())
+    books.begin("u", books.say(place=ELSEWHERE))
+    assert books.twice(RequestStop(slug="shop")) is True
+    assert books.work().turn.stop_requested is True  # type: ignore[union-attr]
+    assert books.work(ELSEWHERE).turn.stop_requested is False  # type: ignore[union-attr]
+    with pytest.raises(UnknownRoom):
+        books.do(RequestStop(slug="nope"))

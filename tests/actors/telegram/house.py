@@ -21,13 +21,18 @@ from actors.messages import (
     DeliveryKind,
     EndProgress,
     EndTurn,
+    FailRoom,
     Inbound,
+    Mark,
     NewDelivery,
+    OpenQuestion,
     Outcome,
     Place,
     Pull,
+    React,
     ShowProgress,
     StoreRequest,
+    Tell,
     Wake,
     WakeRoom,
     Work,
@@ -202,14 +207,53 @@ class House:
         """A whole turn."""
         await self.end(await self.begin(place, turn=turn), *texts, turn=turn, kind=kind, reply_to=reply_to)
 
+    async def tell(self, slug: str, *deliveries: NewDelivery) -> None:
+        """What a room says out of turn."""
+        await self.system.ref("/store", Store).ask(Tell(slug=slug, deliveries=deliveries), timeout=5)
+        await self.wake()
+
+    async def question(self, slug: str, text: str, *, turn: str = "t1") -> None:
+        """Its agent asks its people."""
+        asked = OpenQuestion(
+            slug=slug,
+            turn=turn,
+            dialog="d1",
+            method="input",
+            title="",
+            text=text,
+            options=(),
+            expires_at=time.time() + 3600,
+            delivery=NewDelivery(kind=DeliveryKind.QUESTION, text=text, key="question:{id}"),
+        )
+        await self.system.ref("/store", Store).ask(asked, timeout=5)
+        await self.wake()
+
+    async def fail(self, slug: str, text: str) -> None:
+        """The room gives up."""
+        await self.system.ref("/store", Store).ask(FailRoom(slug=slug, key=f"failed:{slug}", text=text), timeout=5)
+        await self.wake()
+
     # --- the outbox
 
     async def wake(self) -> None:
         await self.system.ref(OUTBOX, Outbox).tell(Wake())
 
-    async def show(self, text: str, place: Place = PRIVATE, *, turn: str = "t1", tools: tuple[str, ...] = ()) -> None:
-        picture = ShowProgress(place=place, turn=turn, text=text, tools=tools, since=time.time())
+    async def show(
+        self,
+        text: str,
+        place: Place = PRIVATE,
+        *,
+        turn: str = "t1",
+        tools: tuple[str, ...] = (),
+        begun: bool = True,
+        waits: bool = False,
+    ) -> None:
+        since = time.time()
+        picture = ShowProgress(place=place, turn=turn, text=text, tools=tools, since=since, begun=begun, waits=waits)
         await self.system.ref(OUTBOX, Outbox).tell(picture)
+
+    async def react(self, message_id: int, mark: Mark, place: Place = PRIVATE) -> None:
+        await self.system.ref(OUTBOX, Outbox).tell(React(place=place, message_id=message_id, mark=mark))
 
     async def end_progress(self, place: Place = PRIVATE, *, turn: str = "t1") -> None:
         await self.system.ref(OUTBOX, Outbox).tell(EndProgress(place=place, turn=turn))

@@ -8,7 +8,7 @@ from telegram.error import TelegramError
 from trio.testing import MockClock
 
 from actors.settings import Secret, TelegramSettings
-from actors.telegram.api import connect
+from actors.telegram.api import connect, downloads
 from tests.fakes.telegram import ANN, TOKEN, FakeTelegram, Fault
 
 
@@ -56,6 +56,18 @@ async def test_an_update_that_cannot_be_read_comes_as_its_id(loopback_clock: Moc
         updates = await bot.get_updates(timeout=1)
         assert [update.message and update.message.text for update in updates] == ["before", None, "after"]
         assert updates[1].update_id == broken
+
+
+async def test_a_file_is_downloaded_as_it_is_and_its_address_is_not_logged(
+    loopback_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.DEBUG):
+        async with FakeTelegram.serve() as fake, connect(settings(fake), connections=1) as bot, downloads() as web:
+            file = await bot.get_file(fake.world.keep_file("notes.txt", "text/plain", b"notes").id)
+            response = await web.get(file.file_path or "")
+            assert response.content == b"notes"
+            assert response.request.headers["Accept-Encoding"] == "identity"
+    assert TOKEN not in caplog.text
 
 
 async def test_without_a_token_there_is_no_bot() -> None:

@@ -7,15 +7,26 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.messages import BeginTurn, DeliveryKind, EndTurn, NewDelivery, Outcome, Place, Pull, Unfinished, Wake
+from actors.messages import (
+    BeginTurn,
+    DeliveryKind,
+    EndTurn,
+    Mark,
+    NewDelivery,
+    Outcome,
+    Place,
+    Pull,
+    Unfinished,
+    Wake,
+)
 from actors.settings import Secret, TelegramSettings
 from actors.store.store import Store
 from actors.telegram.gateway import Gateway
 from actors.telegram.outbox import Outbox
-from actors.telegram.sending import REPETITION
+from actors.telegram.pieces import REPETITION
 from supervisor import ChildSpec, State, Supervisor, open_system
-from tests.actors.telegram.house import CHAT, FORUM, GROUP, OUTBOX, PRIVATE, Router, house
-from tests.fakes.telegram import TOKEN, FakeTelegram, Fault
+from tests.actors.telegram.house import CHAT, FORUM, GROUP, OUTBOX, PRIVATE, House, Router, house
+from tests.fakes.telegram import TOKEN, FakeTelegram, Fault, Limits
 
 
 async def test_an_answer_is_sent_once_as_a_reply_in_its_topic(loopback_clock: MockClock) -> None:
@@ -152,16 +163,16 @@ async def test_refused_formatting_makes_way_for_the_text_as_written(
         assert REPETITION not in said[0]
 
 
-@pytest.mark.parametrize("gone", ["blocked", "topic", "chat"])
+@pytest.mark.parametrize("gone", ["blocked", "closed", "chat"])
 async def test_what_can_never_arrive_ends_and_the_next_goes_on(loopback_clock: MockClock, gone: str) -> None:
     async with house(gateway=False) as here:
         place, words = PRIVATE, "blocked by the user"
         if gone == "blocked":
             here.fake.block(CHAT)
-        elif gone == "topic":
-            thread = here.fake.open_topic(GROUP, "Gone")
-            here.fake.delete_topic(GROUP, thread)
-            place, words = Place("telegram", GROUP, thread), "thread not found"
+        elif gone == "closed":
+            thread = here.fake.open_topic(GROUP, "Closed")
+            here.fake.close_topic(GROUP, thread)
+            place, words = Place("telegram", GROUP, thread), "the topic is closed"
         else:
             place, words = Place("telegram", 99), "not found"
         await here.answer("lost", place=place)
@@ -170,6 +181,139 @@ async def test_what_can_never_arrive_ends_and_the_next_goes_on(loopback_clock: M
         assert here.deliveries() == ["undeliverable", "sent"]
         ((reason,),) = here.rows("SELECT reason FROM deliveries WHERE reason IS NOT NULL")
         assert words in str(reason)
+
+
+# --- what waits for what ----------------------------------------------------------------------------------------
+
+
+async def test_a_chat_keeps_its_order_whatever_is_sent(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
+        slug = await here.begin()
+        here.fake.set_fault("sendMessage", Fault.SERVER_ERROR, times=2)
+        await here.question(slug, "one?")
+        await here.tell(slug, NewDelivery(kind=DeliveryKind.NOTE, text="two"))
+        await here.tell(slug, NewDelivery(kind=DeliveryKind.REPORT, text="three"))
+        await here.end(slug, "four", "five")
+        await here.done(5)
+        assert here.fake.said(CHAT) == [f"{REPETITION}\none?", "two", "three", "four", "five"]
+
+
+async def test_a_final_is_not_starved_by_what_moves_around_it(loopback_clock: MockClock) -> None:
+    async with house(gateway=False, limits=Limits()) as here:
+        topics = [here.fake.open_topic(GROUP, f"topic {number}") for number in range(4)]
+        places = [Place("telegram", GROUP, thread) for thread in topics]
+        slugs = [await here.begin(place, turn=place_turn(place)) for place in places]
+        here.fake.say(GROUP, "go", thread=topics[0])
+        asked = here.fake.messages(GROUP, topics[0])[-1].id
+        for step in range(30):
+            for place in places:
+                await here.show(f"step {step}", place, turn=place_turn(place))
+            await here.react(asked, Mark.SEEN if step % 2 else Mark.DONE, FORUM)
+            await trio.sleep(1)
+        ended = trio.current_time()
+        for slug, place in zip(slugs, places, strict=True):
+            await here.end(slug, "final", turn=place_turn(place))
+        await here.done(4)
+        finals = [call for call in here.fake.called("sendMessage") if call.params["text"] == "final"]
+        assert [call.status for call in finals] == [200] * 4
+        assert max(call.at for call in finals) - ended < 6
+        assert 429 not in {call.status for call in here.fake.calls}
+
+
+def place_turn(place: Place) -> str:
+    return f"turn of {place.thread}"
+
+
+async def test_large_files_hold_up_nobody_who_sends_none(loopback_clock: MockClock, tmp_path: Path) -> None:
+    async with house(gateway=False) as here:
+        (tmp_path / "film.mp4").write_bytes(b"film")
+        film = NewDelivery(kind=DeliveryKind.NOTE, text="", file=str(tmp_path / "film.mp4"))
+        here.fake.set_fault("sendDocument", Fault.SLOW, times=9, seconds=5)
+        for chat in range(1000, 1009):
+            here.fake.world.chat(chat)
+            await here.tell(await here.begin(Place("telegram", chat), turn=f"t{chat}"), film)
+        await here.fake.wait_for(lambda: here.fake.called("sendDocument"))
+        await here.answer("at once")
+        await here.fake.wait_for(lambda: here.fake.said(CHAT) == ["at once"])
+        assert len(here.fake.called("sendDocument")) == 2
+        await here.done(10)
+        assert here.deliveries() == ["sent"] * 10
+
+
+async def unheard(here: House, *texts: str) -> None:
+    """A turn's answers while there is no outbox."""
+    await here.system.terminate_child(OUTBOX)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(here, "wake", trio.lowlevel.checkpoint)
+        await here.answer(*texts)
+
+
+async def test_a_delivery_on_which_telegram_fails_for_a_day_makes_way(
+    loopback_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    async with house(gateway=False) as here:
+        here.fake.set_fault("sendMessage", Fault.SERVER_ERROR)
+        await unheard(here, "poison", "cured")
+        here.rows("UPDATE deliveries SET attempts = 30, created_at = created_at - 86401 WHERE id = 1")
+        await here.system.restart_child(OUTBOX)
+        await here.done(2)
+        assert here.fake.said(CHAT) == ["cured"]
+        assert "Telegram has failed on it 31 times" in caplog.text
+
+
+async def test_a_delivery_on_which_telegram_fails_while_others_arrive_makes_way(
+    loopback_clock: MockClock, tmp_path: Path
+) -> None:
+    async with house(gateway=False) as here:
+        here.fake.set_fault("sendMessage", Fault.DROP_AFTER, times=21)  # it arrives each time, and nobody hears of it
+        await here.answer("poison", "cured")
+        await here.fake.wait_for(lambda: len(here.fake.said(CHAT)) == 2)
+        (tmp_path / "notes.txt").write_text("notes")
+        here.fake.world.chat(1000)
+        notes = NewDelivery(kind=DeliveryKind.NOTE, text="", file=str(tmp_path / "notes.txt"))
+        await here.tell(await here.begin(Place("telegram", 1000), turn="t1000"), notes)
+        await here.fake.wait_for(lambda: here.fake.said(CHAT)[-1] == "cured", 10_000)
+        await here.done(3)
+        assert here.deliveries() == ["undeliverable", "sent", "sent"]
+        marked = [text.startswith(REPETITION) for text in here.fake.said(CHAT)]
+        assert marked == [False, *[True] * 20, False]
+
+
+async def test_an_old_delivery_that_was_hardly_tried_is_tried_on(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
+        here.fake.set_fault("sendMessage", Fault.SERVER_ERROR)
+        await unheard(here, "the service was down")
+        here.rows("UPDATE deliveries SET created_at = created_at - 864000")
+        await here.system.restart_child(OUTBOX)
+        await here.done()
+        assert here.fake.said(CHAT) == [f"{REPETITION}\nthe service was down"]
+
+
+@pytest.mark.parametrize("after", [0.5, 4.5, 6.0, 9.5, 14.0])
+async def test_whenever_it_is_cut_off_nothing_is_said_twice_without_a_mark(
+    loopback_clock: MockClock, after: float
+) -> None:
+    async with house(gateway=False) as here:
+        here.fake.set_fault("sendMessage", Fault.SLOW, times=3, seconds=5)
+        await here.answer("one", "two", "three")
+        await trio.sleep(after)
+        await here.system.restart_child(OUTBOX)
+        await here.done(3)
+        said = here.fake.said(CHAT)
+        assert [text.removeprefix(f"{REPETITION}\n") for text in dict.fromkeys(said)][:1] == ["one"]
+        bare = [text for text in said if REPETITION not in text]
+        assert bare == ["one", "two", "three"]
+        assert len(said) <= 4
+
+
+async def test_a_receipt_is_a_mark_on_the_message(loopback_clock: MockClock) -> None:
+    async with house(gateway=False) as here:
+        here.fake.say(CHAT, "do it")
+        (message,) = here.fake.messages(CHAT)
+        await here.react(message.id, Mark.SEEN)
+        await here.fake.wait_for(lambda: message.reactions == ["👀"])
+        await here.react(message.id, Mark.DONE)
+        await here.fake.wait_for(lambda: message.reactions == ["👌"])
 
 
 async def test_nothing_to_show_ends_too(loopback_clock: MockClock) -> None:

@@ -7,6 +7,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.messages import Place
+from actors.telegram import previews
 from tests.actors.telegram.house import CHAT, FORUM, GROUP, OUTBOX, house
 from tests.fakes.telegram import Fault, Limits
 
@@ -15,6 +16,7 @@ async def test_typing_begins_at_once_is_repeated_and_ends(loopback_clock: MockCl
     async with house(gateway=False) as here:
         thread = here.fake.open_topic(GROUP, "Backend")
         place = Place("telegram", GROUP, thread)
+        await here.begin(place)
         for _ in range(3):
             await here.show("", place)
             await trio.sleep(5)
@@ -28,6 +30,7 @@ async def test_typing_begins_at_once_is_repeated_and_ends(loopback_clock: MockCl
 
 async def test_a_turn_that_falls_silent_stops_typing(loopback_clock: MockClock) -> None:
     async with house(gateway=False) as here:
+        await here.begin()
         await here.show("")
         await trio.sleep(60)
         assert len(here.fake.actions) == 4  # at 0, 4, 8 and 12 seconds
@@ -52,11 +55,13 @@ async def test_a_private_chat_is_shown_drafts(loopback_clock: MockClock) -> None
 
 async def test_a_draft_outlives_a_long_tool(loopback_clock: MockClock) -> None:
     async with house(gateway=False) as here:
+        await here.begin()
         for _ in range(12):
             await here.show("thinking hard")
             await trio.sleep(5)
         assert here.fake.draft(CHAT) == "thinking hard"
-        assert len(here.fake.called("sendMessageDraft")) == 3
+        # The second is for the message with the button, which has taken the first off the screen.
+        assert [round(call.at) for call in here.fake.called("sendMessageDraft")] == [0, 3, 28, 53]
 
 
 async def test_a_group_sees_one_silent_message_that_grows_and_goes(loopback_clock: MockClock) -> None:
@@ -166,18 +171,24 @@ async def test_previews_that_fail_hurt_nobody(loopback_clock: MockClock) -> None
 async def test_a_flooded_preview_leaves_the_chat_alone(loopback_clock: MockClock) -> None:
     async with house(gateway=False) as here:
         here.fake.set_fault("sendMessageDraft", Fault.FLOOD, seconds=10)
+        await here.begin()
         for number in range(6):
             await here.show(f"text {number}")
             await trio.sleep(5)
         assert len(here.fake.called("sendMessageDraft")) == 1  # flooded for 10 s and then at rest for 30
 
 
-async def test_many_turns_are_shown_at_once(loopback_clock: MockClock) -> None:
+async def test_the_turn_that_was_quiet_longest_makes_way(
+    loopback_clock: MockClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(previews, "MOST_TURNS", 4)
     async with house(gateway=False) as here:
-        for number in range(300):
-            await here.show("", turn=f"t{number}")
-        await here.fake.wait_for(lambda: len(here.fake.actions) >= 256)
-        await trio.sleep(20)
-        shown = len(here.fake.actions)
-        await trio.sleep(30)
-        assert len(here.fake.actions) == shown
+        places = [Place("telegram", chat) for chat in range(1000, 1006)]
+        for place in places:
+            here.fake.world.chat(place.chat)
+            await here.begin(place, turn=str(place))
+            await here.show("", place, turn=str(place))
+            await trio.sleep(0.1)
+        await trio.sleep(5)
+        typed = [action.chat for action in here.fake.actions if action.at > 4]
+        assert sorted(set(typed)) == [place.chat for place in places[2:]]

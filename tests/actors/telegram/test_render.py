@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.telegram.render import LONGEST_MARKDOWN, MESSAGE_UNITS, Part, plain, preview, render, utf16_len
+from tests.actors.telegram.markdown import SAMPLES, documents
 from tests.fakes.telegram_api.rules import checked_text, entity_problem
 
 NASTY = """# Head `x` **y**
@@ -30,6 +31,7 @@ def shown(part: Part) -> list[tuple[str, str]]:
 
 
 def check(parts: list[Part]) -> None:
+    """Each part is one that Telegram takes."""
     for part in parts:
         entities = [entity.to_dict() for entity in part.entities]
         assert entity_problem(part.text, entities) is None
@@ -61,6 +63,16 @@ def test_markdown_becomes_text_and_entities(markdown: str, text: str, entities: 
     assert (part.text, shown(part)) == (text, entities)
 
 
+def test_entities_of_other_kinds_are_left_out() -> None:
+    (part,) = render("[A](tg://emoji?id=5368324170671202286) ![B](tg://emoji?id=5368324170671202286)")
+    assert (part.text, part.entities) == ("A B", ())
+
+
+def test_a_quote_in_a_quote_is_one_quote_however_long() -> None:
+    (part,) = render("> 1. > deep\n>\n> " + "long " * 60)
+    assert [kind for kind, _ in shown(part)] == ["expandable_blockquote"]
+
+
 def test_headings_have_no_decoration() -> None:
     (part,) = render("# One\n\ntext")
     assert part.text == "One\n\ntext"
@@ -71,7 +83,7 @@ def test_a_code_block_keeps_its_language_but_not_the_rest_of_its_info() -> None:
     assert (part.text, part.entities[0].language) == ("a < b", "py")
 
 
-@pytest.mark.parametrize("nothing", ["", " \n\n ", "\x00", "[](http://x.y)"])
+@pytest.mark.parametrize("nothing", ["", " \n\n ", "\x00", "[](http://x.y)", "\u200b", "**\u2800**", "\ufeff"])
 def test_nothing_visible_is_no_part(nothing: str) -> None:
     assert render(nothing) == []
 
@@ -101,6 +113,23 @@ def test_a_part_ends_at_a_paragraph_before_a_line_before_a_word() -> None:
     assert [utf16_len(p.text) for p in render("😀" * 5000)] == [4096, 4096, 1808]
 
 
+def test_a_link_and_short_code_are_kept_in_one_part() -> None:
+    for piece, kind in (("[two words](http://x.y)", "text_link"), ("`two words`", "code")):
+        for before in range(4080, 4100):
+            parts = render("a" * before + " " + piece + " end")
+            check(parts)
+            assert [entity for part in parts for entity in shown(part)] == [(kind, "two words")]
+
+
+def test_a_table_is_aligned_if_it_is_narrow_and_rows_if_it_is_wide() -> None:
+    (part,) = render("| **Name** | n |\n|---|--:|\n| `a<b` | 10 |\n| c |  |\n\nafter")
+    assert part.text == "Name |  n\n-----+---\na<b  | 10\nc    |\n\nafter"
+    assert [kind for kind, _ in shown(part)] == ["pre"]
+    (part,) = render("before\n| Name | What |\n|---|---|\n| a_b | `x` **and** " + "y" * 40 + " |\n| $1 || lost |")
+    assert part.text == "before\n\nName: a_b\nWhat: x and " + "y" * 40 + "\n\nName: $1\nWhat: | lost"
+    assert [kind for kind, _ in shown(part)] == ["bold", "bold", "code", "bold", "bold", "bold"]
+
+
 def test_of_too_many_entities_code_and_links_stay() -> None:
     (part,) = render("**b** " * 90 + "`c` " * 60 + "[l](http://x.y) " * 30)
     kinds = [kind for kind, _ in shown(part)]
@@ -115,6 +144,36 @@ def test_what_is_too_long_to_parse_is_shown_as_written() -> None:
     assert [part.text for part in parts] == plain(source)
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        "1. " * 15_000 + "a",
+        "> " * 20_000 + "a",
+        "|" + "h" * 20_000 + "|b|\n|-|-|\n" + "|a|b|\n" * 4000,
+        "|" + "h|" * 500 + "\n|" + "-|" * 500 + "\n" + "|a\n" * 10_000,
+        "|\n" + "-" * 49_000 + "a",
+    ],
+    ids=["lists", "quotes", "a long name", "many short rows", "a long line"],
+)
+def test_what_would_grow_beyond_all_bounds_is_shown_as_written(source: str) -> None:
+    """Parsed, each would take from seconds to minutes, in which nothing else runs."""
+    parts = render(source)
+    check(parts)
+    assert [part.text for part in parts] == plain(source)
+
+
+def test_what_the_parser_stumbles_over_is_shown_as_written(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def convert(*_: object, **__: object) -> None:
+        raise IndexError
+
+    monkeypatch.setattr("actors.telegram.render.convert", convert)
+    assert render("**secret**") == [Part("**secret**")]
+    assert "a text of 10 characters is shown as it was written" in caplog.text
+    assert "secret" not in caplog.text
+
+
 # --- whatever comes ---------------------------------------------------------------------------------------------
 
 
@@ -123,6 +182,36 @@ def test_every_prefix_of_a_stream_is_valid(repeat: int) -> None:
     source = NASTY * repeat
     for end in range(0, len(source), repeat**2):
         check(render(source[:end]))
+
+
+@pytest.mark.parametrize("section", SAMPLES)
+def test_every_sort_of_markdown_is_valid_and_loses_no_letter(section: str) -> None:
+    for document in documents(section):
+        parts = render(document)
+        check(parts)
+        seen = [char for part in parts for char in part.text if char.isupper()]
+        assert seen == [char for char in document if char.isupper()], document
+
+
+@pytest.mark.parametrize("section", SAMPLES)
+def test_much_of_one_sort_of_markdown_is_valid_in_parts(section: str) -> None:
+    for sample in SAMPLES[section]:
+        check(render(f"{sample}\n\n" * (6000 // len(sample))))
+
+
+@pytest.mark.parametrize("section", SAMPLES)
+def test_every_prefix_of_every_sort_of_markdown_is_valid(section: str) -> None:
+    for sample in SAMPLES[section]:
+        for end in range(len(sample)):
+            check(render(sample[:end]))
+
+
+@given(
+    st.lists(st.sampled_from([document for section in SAMPLES for document in documents(section)]), max_size=30),
+    st.sampled_from(["\n", "\n\n", " "]),
+)
+def test_any_documents_one_after_another_are_valid(texts: list[str], between: str) -> None:
+    check(render(between.join(texts)))
 
 
 @given(

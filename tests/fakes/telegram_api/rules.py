@@ -1,14 +1,11 @@
-"""What Telegram refuses: texts, entities, keyboards, names, and too many requests. Pure; `now` is given.
+"""What Telegram refuses: texts, entities, keyboards, names; and how it marks what people type. Pure.
 
 Where the real service mends bad entities in silence, these rules refuse them: nothing shall be shown
 otherwise than it was meant.
 """
 
-import math
 import re
-from collections import deque
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from itertools import accumulate
 from typing import Any
 from urllib.parse import urlsplit
@@ -33,13 +30,16 @@ _BUTTON_USES = (
 
 
 class ApiError(Exception):
-    """An answer other than ok: HTTP status, description, and for 429 the seconds to wait."""
+    """An answer other than ok: HTTP status, description; the seconds to wait, the id that the chat has now."""
 
-    def __init__(self, code: int, description: str, retry_after: int | None = None) -> None:
-        super().__init__(code, description, retry_after)
+    def __init__(
+        self, code: int, description: str, *, retry_after: int | None = None, migrate_to: int | None = None
+    ) -> None:
+        super().__init__(code, description)
         self.code = code
         self.description = description
-        self.retry_after = retry_after
+        parameters = {"retry_after": retry_after, "migrate_to_chat_id": migrate_to}
+        self.parameters = {name: value for name, value in parameters.items() if value is not None}
 
 
 def bad(description: str) -> ApiError:
@@ -146,8 +146,11 @@ def checked_markup(markup: object) -> Json | None:
 
 
 def checked_commands(commands: object) -> list[Json]:
-    if not isinstance(commands, list) or len(commands) > 100:
+    """A menu that Telegram would take."""
+    if not isinstance(commands, list):
         raise bad("can't parse commands")
+    if len(commands) > 100:
+        raise bad("BOT_COMMANDS_TOO_MUCH")
     for command in commands:
         if not re.fullmatch(r"[a-z0-9_]{1,32}", command.get("command", "")):
             raise bad("BOT_COMMAND_INVALID")
@@ -156,51 +159,16 @@ def checked_commands(commands: object) -> list[Json]:
     return commands
 
 
-@dataclass(frozen=True)
-class Limits:
-    """How many messages and edits are taken. The defaults are the published limits, with a burst in private chats.
-
-    Whoever is refused stays refused for at least `penalty` seconds, so that going on regardless never pays.
-    """
-
-    private_per_second: float = 1.0
-    private_burst: int = 5
-    group_per_minute: int = 20
-    bot_per_second: int = 30
-    penalty: float = 3.0
+# Commands and mentions where Telegram's own clients see them: `/etc/hosts` is none, `see /help` has one.
+_MARKED = re.compile(
+    r"(?P<bot_command>\B(?<![/<>])/[a-zA-Z0-9_]{1,64}(?:@[a-zA-Z0-9_]{3,32})?(?!\B|[/<>]))"
+    r"|(?P<mention>\B@[a-zA-Z0-9_]{2,32}\b)"
+)
 
 
-UNLIMITED = Limits(private_burst=10**6, group_per_minute=10**6, bot_per_second=10**6)
-
-
-@dataclass
-class Flood:
-    """Counts what was sent and refuses what is too much."""
-
-    limits: Limits
-    _sent: dict[int | None, deque[float]] = field(default_factory=dict)
-    _refused_until: dict[int, float] = field(default_factory=dict)
-
-    def take(self, chat: int, now: float) -> None:
-        """Counts one message or edit, or raises the 429."""
-        limits = self.limits
-        ready = self._refused_until.get(chat, now)
-        if chat > 0:
-            period = limits.private_burst / limits.private_per_second
-            ready = max(ready, self._free_at(chat, limits.private_burst, period, now))
-        else:
-            ready = max(ready, self._free_at(chat, limits.group_per_minute, 60.0, now))
-        ready = max(ready, self._free_at(None, limits.bot_per_second, 1.0, now))
-        if ready > now:
-            ready = self._refused_until[chat] = max(ready, self._refused_until.get(chat, now + limits.penalty))
-            seconds = math.ceil(ready - now)
-            raise ApiError(429, f"Too Many Requests: retry after {seconds}", seconds)
-        self._refused_until.pop(chat, None)
-        self._sent[chat].append(now)
-        self._sent[None].append(now)
-
-    def _free_at(self, chat: int | None, limit: int, period: float, now: float) -> float:
-        sent = self._sent.setdefault(chat, deque())
-        while sent and sent[0] + period <= now:
-            sent.popleft()
-        return sent[-limit] + period if len(sent) >= limit else now
+def marked(text: str) -> list[Json]:
+    """The entities that Telegram adds to what a person types."""
+    return [
+        {"type": found.lastgroup, "offset": utf16_len(text[: found.start()]), "length": len(found[0])}
+        for found in _MARKED.finditer(text)
+    ]

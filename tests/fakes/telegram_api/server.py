@@ -16,11 +16,13 @@ import h11
 import msgspec
 import trio
 
-from tests.fakes.telegram_api.methods import Params, Upload, call, check_poll
+from tests.fakes.telegram_api.methods import call, check_poll
+from tests.fakes.telegram_api.params import Params, Upload
 from tests.fakes.telegram_api.rules import ApiError, Json
 from tests.fakes.telegram_api.world import World
 
 _PROSE = frozenset({"text", "caption", "name"})  # parameters that are text even if they look like a number
+_FILE = "application/octet-stream"
 _SUPERSEDED = "Conflict: terminated by other getUpdates request; make sure that only one bot instance is running"
 
 
@@ -33,7 +35,7 @@ class Fault(StrEnum):
     FORBIDDEN = "403"
     CONFLICT = "409"
     DROP_BEFORE = "drop before"  # the connection is cut and nothing has happened
-    DROP_AFTER = "drop after"  # it has happened and the connection is cut
+    DROP_AFTER = "drop after"  # it has happened and the connection is cut; a download is cut in its middle
     HANG_BEFORE = "hang before"  # no answer for some seconds, then cut; nothing has happened
     SLOW = "slow"  # it happens at once, the answer comes after some seconds
 
@@ -58,7 +60,11 @@ class Call:
 
 
 class _Cut(Exception):
-    """The connection ends here."""
+    """The connection ends here, perhaps after half of a file."""
+
+    def __init__(self, file: bytes = b"") -> None:
+        super().__init__()
+        self.file = file
 
 
 class Server:
@@ -111,10 +117,13 @@ class Server:
         with suppress(trio.BrokenResourceError, h11.RemoteProtocolError, _Cut):
             async with stream:
                 while (asked := await _request(http, stream)) is not None:
-                    status, kind, body = await self._answer(*asked)
-                    head = [("content-type", kind), ("content-length", str(len(body)))]
-                    parts = (h11.Response(status_code=status, headers=head), h11.Data(data=body), h11.EndOfMessage())
-                    await stream.send_all(b"".join(http.send(part) or b"" for part in parts))
+                    try:
+                        status, kind, body = await self._answer(*asked)
+                    except _Cut as cut:
+                        if cut.file:
+                            await stream.send_all(_response(http, 200, _FILE, cut.file)[: -len(cut.file) // 2])
+                        raise
+                    await stream.send_all(_response(http, status, kind, body))
                     http.start_next_cycle()
 
     async def _answer(self, target: str, content_type: str, body: bytes) -> tuple[int, str, bytes]:
@@ -126,12 +135,12 @@ class Server:
             if found[2] != self.token:
                 raise ApiError(401, "Unauthorized")
             if found[1]:
-                return 200, "application/octet-stream", self._download(found[3])
+                return 200, _FILE, await self._call("download", {"path": found[3]}, {})
             result = await self._call(found[3], *_parameters(content_type, query, body))
         except ApiError as error:
             shown: Json = {"ok": False, "error_code": error.code, "description": error.description}
-            if error.retry_after is not None:
-                shown["parameters"] = {"retry_after": error.retry_after}
+            if error.parameters:
+                shown["parameters"] = error.parameters
             return error.code, "application/json", msgspec.json.encode(shown)
         return 200, "application/json", msgspec.json.encode({"ok": True, "result": result})
 
@@ -163,19 +172,21 @@ class Server:
         fault, seconds = waiting.popleft() if waiting else (None, 0.0)
         if fault in _ERRORS:
             wait = max(1, int(seconds))
-            raise ApiError(int(fault), _ERRORS[fault].format(wait), wait if fault is Fault.FLOOD else None)
+            raise ApiError(int(fault), _ERRORS[fault].format(wait), retry_after=wait if fault is Fault.FLOOD else None)
         if fault is Fault.HANG_BEFORE:
             await trio.sleep(seconds)
         if fault in {Fault.HANG_BEFORE, Fault.DROP_BEFORE}:
             raise _Cut
         if method == "getUpdates":
             result: Any = await self._get_updates(params)
+        elif method == "download":
+            result = self._download(params.text("path"))
         else:
             result = call(self.world, method, params, trio.current_time())
         if fault is Fault.SLOW:
             await trio.sleep(seconds)
         if fault is Fault.DROP_AFTER:
-            raise _Cut
+            raise _Cut(result if method == "download" else b"")
         return result
 
     async def _get_updates(self, params: Params) -> list[Json]:
@@ -199,6 +210,12 @@ class Server:
         if poll.cancelled_caught:
             raise ApiError(409, _SUPERSEDED)
         return due
+
+
+def _response(http: h11.Connection, status: int, kind: str, body: bytes) -> bytes:
+    head = [("content-type", kind), ("content-length", str(len(body)))]
+    parts = (h11.Response(status_code=status, headers=head), h11.Data(data=body), h11.EndOfMessage())
+    return b"".join(http.send(part) or b"" for part in parts)
 
 
 async def _request(http: h11.Connection, stream: trio.SocketStream) -> tuple[str, str, bytes] | None:

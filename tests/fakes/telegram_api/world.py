@@ -1,46 +1,46 @@
 """Telegram's side of the conversation: chats, topics, messages, files, and the updates that wait for the bot.
 
-Pure: no clock and no network; `now` is given. People act on it through `say`, `edit` and `press`, the bot
-through `methods`.
+Pure: no clock and no network; `now` is given. People act on it through `people`, the bot through `methods`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.fakes.telegram_api.rules import Flood, Json, Limits, bad
+from tests.fakes.telegram_api.flood import Flood, Limits
+from tests.fakes.telegram_api.kinds import CONTENT, StoredFile, file_json
+from tests.fakes.telegram_api.rules import Json, bad
 
 _DEFAULT_UPDATES_WITHOUT = frozenset({"chat_member", "message_reaction", "message_reaction_count"})
-_EPOCH = 1_700_000_000  # message dates are Unix seconds; the world's clock begins here
+_QUERY_SECONDS = 60.0  # how long the press of a button waits for its answer
+_DRAFT_SECONDS = 30.0
+_ACTION_SECONDS = 5.0
+
+RIGHTS = frozenset({"can_manage_topics", "can_delete_messages", "can_pin_messages"})
+"""What an administrator may be allowed, as far as it matters here."""
 
 
 @dataclass(frozen=True)
 class User:
-    """A person; also the person's private chat, which has the same id."""
+    """A person, or another bot; also the person's private chat, which has the same id."""
 
     id: int
     name: str = "Ann"
     username: str | None = None
+    is_bot: bool = False
 
     def json(self) -> Json:
-        shown: Json = {"id": self.id, "is_bot": False, "first_name": self.name}
+        shown: Json = {"id": self.id, "is_bot": self.is_bot, "first_name": self.name}
         return shown if self.username is None else {**shown, "username": self.username}
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    id: str
-    name: str
-    mime: str
-    content: bytes
-
-    def json(self) -> Json:
-        return {"file_id": self.id, "file_unique_id": f"u{self.id}", "file_size": len(self.content)}
 
 
 @dataclass(kw_only=True)
 class Message:
-    """A message as it stands, with the texts that it had before. `sender` is None for the bot itself."""
+    """A message as it stands, with the texts that it had before. `sender` is None for the bot itself.
+
+    `kind`: text, a kind of file, another kind of content, or the name of a service message. `extra`: what the Bot API
+    shows of it beside. `silent`: it came without a sound.
+    """
 
     id: int
     chat: "Chat"
@@ -52,30 +52,45 @@ class Message:
     markup: Json | None = None
     reply_to: int | None = None
     file: StoredFile | None = None
-    kind: str = "text"  # text, document, photo, or the name of a service message
+    kind: str = "text"
     extra: Json = field(default_factory=dict)
     edited_at: float | None = None
     history: list[str] = field(default_factory=list)
     reactions: list[str] = field(default_factory=list)
     pinned: bool = False
+    silent: bool = False
+
+    @property
+    def service(self) -> bool:
+        """Whether nobody wrote it: it says what became of the chat."""
+        return self.kind not in CONTENT
 
 
 @dataclass
 class Topic:
     name: str
     closed: bool = False
+    by_bot: bool = False
 
 
 @dataclass
 class Chat:
+    """`rights`: what the bot may do as an administrator; None while it is a plain member.
+
+    `reactions`: those that the chat allows; None for all. `migrated_to`: the id under which it goes on.
+    """
+
     id: int
-    kind: str  # private, group, supergroup
+    kind: str  # private, group, supergroup, channel
     title: str
     is_forum: bool = False
     topics: dict[int, Topic] = field(default_factory=dict)
     messages: dict[int, Message] = field(default_factory=dict)
     blocked: bool = False
     last_id: int = 10
+    rights: frozenset[str] | None = None
+    reactions: frozenset[str] | None = None
+    migrated_to: int | None = None
 
     def json(self) -> Json:
         shown: Json = {"id": self.id, "type": self.kind}
@@ -100,13 +115,25 @@ class Action:
     at: float
 
 
-class World:
-    """All that Telegram knows. `changed` is called after each change."""
+@dataclass
+class Query:
+    """A press of a button, and what it was answered with."""
 
-    def __init__(self, limits: Limits, *, private_topics: bool = False) -> None:
+    update: int
+    at: float
+    answer: Json | None = None
+
+
+class World:
+    """All that Telegram knows. `changed` is called after each change. `epoch`: Unix seconds at the clock's zero."""
+
+    def __init__(
+        self, limits: Limits, *, private_topics: bool = False, privacy: bool = False, epoch: float = 0.0
+    ) -> None:
+        self.epoch = epoch
         self.bot: Json = {"id": 4242, "is_bot": True, "first_name": "Dispatch", "username": "dispatch_test_bot"}
-        self.bot |= {"can_join_groups": True, "can_read_all_group_messages": True, "supports_inline_queries": False}
-        self.bot |= {"has_topics_enabled": private_topics}
+        self.bot |= {"can_join_groups": True, "can_read_all_group_messages": not privacy}
+        self.bot |= {"supports_inline_queries": False, "has_topics_enabled": private_topics}
         self.private_topics = private_topics
         self.flood = Flood(limits)
         self.chats: dict[int, Chat] = {}
@@ -116,7 +143,7 @@ class World:
         self.allowed: frozenset[str] | None = None
         self.webhook = ""
         self.commands: list[Json] = []
-        self.queries: dict[str, Json | None] = {}
+        self.queries: dict[str, Query] = {}
         self.drafts: dict[tuple[int, int | None], Draft] = {}
         self.actions: list[Action] = []
         self.changed: Callable[[], None] = lambda: None
@@ -127,7 +154,8 @@ class World:
         """The chat of that id; made when nobody spoke of it before: private if positive, else a supergroup."""
         if chat not in self.chats:
             kind = "private" if chat > 0 else "supergroup"
-            self.chats[chat] = Chat(chat, kind, title or f"{kind} {chat}", is_forum=forum)
+            rights = RIGHTS if forum else None
+            self.chats[chat] = Chat(chat, kind, title or f"{kind} {chat}", is_forum=forum, rights=rights)
         return self.chats[chat]
 
     def known_chat(self, chat: int) -> Chat:
@@ -138,7 +166,7 @@ class World:
     def add_topic(self, chat: Chat, name: str, *, sender: User | None, now: float) -> int:
         """A new topic; its id is that of the service message which opens it."""
         thread = chat.last_id + 1
-        chat.topics[thread] = Topic(name)
+        chat.topics[thread] = Topic(name, by_bot=sender is None)
         made = {"forum_topic_created": {"name": name, "icon_color": 7322096}}
         self.add(chat, now, thread=thread, sender=sender, kind="forum_topic_created", extra=made)
         return thread
@@ -146,6 +174,7 @@ class World:
     def drop_topic(self, chat: Chat, thread: int) -> None:
         del chat.topics[thread]
         chat.messages = {key: message for key, message in chat.messages.items() if message.thread != thread}
+        self.drafts.pop((chat.id, thread), None)
         self.changed()
 
     # --- messages ---------------------------------------------------------------------------------------------
@@ -153,31 +182,52 @@ class World:
     def add(
         self, chat: Chat, now: float, *, thread: int | None, sender: User | None, announce: bool = True, **fields: Any
     ) -> Message:
-        """Puts a message into a chat; a person's becomes an update as well."""
+        """Puts a message into a chat; a person's becomes an update as well, if the bot may hear it."""
         chat.last_id += 1
         message = Message(id=chat.last_id, chat=chat, thread=thread, sender=sender, at=now, **fields)
         chat.messages[message.id] = message
-        if sender is not None and announce:
-            self.push("message", self.message_json(message))
+        if sender is not None and announce and self.hears(message):
+            self.push("channel_post" if chat.kind == "channel" else "message", self.message_json(message))
         self.changed()
         return message
 
-    def keep_file(self, name: str, mime: str, content: bytes) -> StoredFile:
-        stored = StoredFile(f"file-{len(self.files) + 1}", name, mime, content)
+    def hears(self, message: Message) -> bool:
+        """Whether a person's message reaches the bot: a bot in privacy mode hears only what is meant for it."""
+        chat = message.chat
+        if chat.blocked:
+            return False
+        group = chat.kind in {"group", "supergroup"}
+        if not group or self.bot["can_read_all_group_messages"] or chat.rights is not None or message.service:
+            return True
+        answered = chat.messages.get(message.reply_to or 0)
+        if answered is not None and answered.sender is None:
+            return True
+        units = message.text.encode("utf-16-le")
+        for entity in message.entities:
+            start, end = 2 * entity["offset"], 2 * (entity["offset"] + entity["length"])
+            word, _, name = units[start:end].decode("utf-16-le").partition("@")
+            if name == self.bot["username"] or (entity["type"] == "bot_command" and word and not name):
+                return True
+        return False
+
+    def keep_file(self, name: str, mime: str, content: bytes, *, size: int | None = None) -> StoredFile:
+        """A file; `size` if it is to be as large as that without its bytes."""
+        stored = StoredFile(f"file-{len(self.files) + 1}", name, mime, content, size or len(content))
         self.files[stored.id] = stored
         return stored
 
     def message_json(self, message: Message, *, bare: bool = False) -> Json:
         """The message as the Bot API shows it; `bare` leaves out what it replies to."""
         chat = message.chat
-        shown: Json = {"message_id": message.id, "chat": chat.json(), "date": _EPOCH + int(message.at)}
-        shown["from"] = self.bot if message.sender is None else message.sender.json()
+        shown: Json = {"message_id": message.id, "chat": chat.json(), "date": self.unix(message.at)}
+        if chat.kind != "channel":
+            shown["from"] = self.bot if message.sender is None else message.sender.json()
         if message.thread is not None:
             shown["message_thread_id"] = message.thread
             if message.thread in chat.topics:
                 shown["is_topic_message"] = True
         if message.edited_at is not None:
-            shown["edit_date"] = _EPOCH + int(message.edited_at)
+            shown["edit_date"] = self.unix(message.edited_at)
         if message.markup is not None:
             shown["reply_markup"] = message.markup
         text, entities = ("caption", "caption_entities") if message.file else ("text", "entities")
@@ -186,9 +236,7 @@ class World:
         if message.entities:
             shown[entities] = message.entities
         if message.file:
-            one = {**message.file.json(), "width": 1, "height": 1}
-            named = {**message.file.json(), "file_name": message.file.name, "mime_type": message.file.mime}
-            shown[message.kind] = [one] if message.kind == "photo" else named
+            shown |= file_json(message.kind, message.file)
         # In a topic Telegram shows every message that replies to nothing as a reply to the topic's first.
         answered = chat.messages.get(message.reply_to or message.thread or 0)
         if answered is not None and answered is not message and not bare:
@@ -214,60 +262,30 @@ class World:
         self.updates = [update for update in self.updates if update["update_id"] >= offset]
         return self.updates[:limit]
 
-    # --- what people do ---------------------------------------------------------------------------------------
+    def unix(self, at: float) -> int:
+        """The world's time as the Bot API says it."""
+        return int(self.epoch + at)
 
-    def say(
-        self,
-        chat: int,
-        text: str,
-        now: float,
-        *,
-        sender: User,
-        thread: int | None = None,
-        reply_to: int | None = None,
-        file: StoredFile | None = None,
-        kind: str = "text",
-    ) -> tuple[int, int]:
-        """A person writes. Returns the update's id and the message's id."""
-        where = self.chat(chat, title=sender.name if chat > 0 else "")
-        if thread is not None and thread not in where.topics:
-            raise ValueError(f"chat {chat} has no topic {thread}: open it first")
-        if reply_to is not None and thread is None and where.kind == "supergroup" and not where.is_forum:
-            thread = reply_to  # a thread of replies: it has an id, but is no topic
-        update = self.next_update
-        entities = _command(text)
-        message = self.add(
-            where,
-            now,
-            thread=thread,
-            sender=sender,
-            text=text,
-            entities=entities,
-            reply_to=reply_to,
-            file=file,
-            kind=kind,
-        )
-        return update, message.id
+    # --- what passes ------------------------------------------------------------------------------------------
 
-    def edit(self, chat: int, message_id: int, text: str, now: float) -> int:
-        """A person edits an own message."""
-        message = self.chats[chat].messages[message_id]
-        message.history.append(message.text)
-        message.text, message.entities, message.edited_at = text, _command(text), now
-        return self.push("edited_message", self.message_json(message))
+    def draft(self, chat: int, thread: int | None, now: float) -> str | None:
+        """The draft that is shown: gone 30 s after its last change, or with the bot's next message."""
+        draft = self.drafts.get((chat, thread))
+        return draft.text if draft and now < draft.at + _DRAFT_SECONDS else None
 
-    def press(self, chat: int, message_id: int, data: str, *, sender: User) -> int:
-        """A person presses a button of a message of the bot."""
-        message = self.chats[chat].messages[message_id]
-        rows: Sequence[Sequence[Json]] = (message.markup or {}).get("inline_keyboard", ())
-        if not any(button.get("callback_data") == data for row in rows for button in row):
-            raise ValueError(f"message {message_id} has no button {data!r}")
-        query = f"query-{len(self.queries) + 1}"
-        self.queries[query] = None
-        content = {"id": query, "from": sender.json(), "chat_instance": str(chat), "data": data}
-        return self.push("callback_query", {**content, "message": self.message_json(message)})
+    def action(self, chat: int, thread: int | None, now: float) -> str | None:
+        """What the bot is seen doing: for 5 s, or until its next message."""
+        for action in reversed(self.actions):
+            if now >= action.at + _ACTION_SECONDS:
+                return None
+            if (action.chat, action.thread) == (chat, thread):
+                own = [m.at for m in self.chats[chat].messages.values() if m.sender is None and m.thread == thread]
+                return action.action if max(own, default=-1.0) < action.at else None
+        return None
 
-
-def _command(text: str) -> list[Json]:
-    word = text.split(maxsplit=1)[0] if text.startswith("/") else ""
-    return [{"type": "bot_command", "offset": 0, "length": len(word)}] if len(word) > 1 else []
+    def query(self, query: str, now: float) -> Query:
+        """A press that waits for its answer: it does so once, and for a minute."""
+        found = self.queries.get(query)
+        if found is None or found.answer is not None or now >= found.at + _QUERY_SECONDS:
+            raise bad("query is too old and response timeout expired or query ID is invalid")
+        return found

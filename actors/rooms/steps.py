@@ -1,0 +1,282 @@
+"""What the conversation's state machine wants done, and what it is told about the world: plain data.
+
+`turns` and its parts make the steps, `conversation` carries them out, in order, and reports what the step names.
+"""
+
+from enum import StrEnum
+from typing import NamedTuple
+
+from actors.messages import (
+    Attachment,
+    Binding,
+    NewDelivery,
+    Outcome,
+    Question,
+    QuestionAsked,
+    QuestionState,
+    Queued,
+    Room,
+    RoomSettings,
+    SessionInfo,
+)
+
+__all__ = [
+    "Answer",
+    "AwaitBurst",
+    "Begin",
+    "Close",
+    "End",
+    "FetchFiles",
+    "GiveAnswer",
+    "Interrupt",
+    "Join",
+    "Known",
+    "NoteBusy",
+    "Open",
+    "Phase",
+    "RestartAgent",
+    "SendAbort",
+    "SendCompact",
+    "SendContinue",
+    "SendModel",
+    "SendPrompt",
+    "SendRecall",
+    "SendSteer",
+    "ShowTurn",
+    "Sleep",
+    "Step",
+    "TellPeople",
+]
+
+
+class Phase(StrEnum):
+    """Where the conversation is."""
+
+    IDLE = "idle"
+    BEGINNING = "beginning"
+    FETCHING = "fetching files"
+    RECALLING = "recalling"
+    RUNNING = "running"
+    STOPPING = "stopping"
+    ENDING = "ending"
+    COMPACTING = "compacting"
+
+
+class Known(NamedTuple):
+    """What only the shell can see, at a pull. The lists are there if a waiting command asks for them.
+
+    `now`: Unix seconds. `doing`: the agent's work in a few words. `failure`: why a part of the room ended last.
+    """
+
+    now: float
+    doing: str = "idle"
+    rooms: tuple[Room, ...] = ()
+    sessions: tuple[SessionInfo, ...] = ()
+    failure: str = ""
+
+
+# --- the store's ------------------------------------------------------------------------------------------------------
+
+
+class Begin(NamedTuple):
+    """Commit 1b for this turn; report `began`. `leaf`, `cost`: where the session stands (a first attempt notes it)."""
+
+    turn: str
+    attempt: int
+    inbounds: tuple[int, ...]
+    leaf: str | None
+    cost: float = 0.0
+
+
+class Join(NamedTuple):
+    """These messages join the turn; report `joined`."""
+
+    turn: str
+    inbounds: tuple[int, ...]
+
+
+class Interrupt(NamedTuple):
+    """Commit that the turn is to be stopped; report `interrupted`."""
+
+    turn: str
+
+
+class End(NamedTuple):
+    """Commit 2 for this turn; then report `pulled` with what is left.
+
+    `receipts`: the front end's ids of the messages that are dealt with. `cost`, `files`: None if not known.
+    """
+
+    turn: str
+    outcome: Outcome
+    answer: str
+    leaf: str | None
+    deliveries: tuple[NewDelivery, ...]
+    returned: tuple[int, ...] = ()
+    receipts: tuple[int, ...] = ()
+    cost: float | None = None
+    files: int | None = None
+
+
+class Answer(NamedTuple):
+    """A command is done: commit its deliveries and what it changes; then report `pulled`.
+
+    `fresh`: the room is to begin a new session; `session`: it is to go on with that one. `receipts`: the front end's
+    ids of the messages that are dealt with by it: dropped, or an answer that was heard.
+    """
+
+    command: Queued
+    deliveries: tuple[NewDelivery, ...] = ()
+    fresh: bool = False
+    session: str | None = None
+    binding: Binding | None = None
+    settings: RoomSettings | None = None
+    drop: int | None = None
+    retry: str | None = None
+    receipts: tuple[int, ...] = ()
+
+
+class Sleep(NamedTuple):
+    """End the agents of this room (None: of all) as soon as they are idle; `stop`: what runs there is stopped first."""
+
+    slug: str | None
+    stop: bool
+
+
+class TellPeople(NamedTuple):
+    """Tell the room's people."""
+
+    deliveries: tuple[NewDelivery, ...]
+
+
+class NoteBusy(NamedTuple):
+    """Tell a person that this message waits, as the `place`th."""
+
+    waiting: Queued
+    place: int
+
+
+class Open(NamedTuple):
+    """The question is open; report `opened`."""
+
+    asked: QuestionAsked
+    reply_to: int | None
+
+
+class Close(NamedTuple):
+    """The question is over."""
+
+    question: Question
+    state: QuestionState
+    deliveries: tuple[NewDelivery, ...]
+
+
+# --- the agent's ------------------------------------------------------------------------------------------------------
+
+
+class SendPrompt(NamedTuple):
+    """Give the agent these messages. `failed`: why some of their files could not be fetched."""
+
+    turn: str
+    inbounds: tuple[Queued, ...]
+    failed: dict[int, str]
+
+
+class SendContinue(NamedTuple):
+    """Make the agent go on with what it was doing."""
+
+    turn: str
+    note: str
+
+
+class SendSteer(NamedTuple):
+    """Add these messages to the run; they are known to the agent by the first one's id."""
+
+    turn: str
+    inbounds: tuple[Queued, ...]
+    failed: dict[int, str]
+
+
+class SendRecall(NamedTuple):
+    """Ask the agent what its session holds since this entry; report `recalled`."""
+
+    turn: str
+    since: str | None
+
+
+class SendAbort(NamedTuple):
+    """Make the agent stop; report `settled`."""
+
+    turn: str
+
+
+class GiveAnswer(NamedTuple):
+    """Answer the agent's dialog; None dismisses it."""
+
+    dialog: str
+    value: str | bool | None
+
+
+class SendCompact(NamedTuple):
+    """Make the agent summarise its session; report `compacted`."""
+
+    instructions: str
+
+
+class SendModel(NamedTuple):
+    """Make the agent use this model, this level of thinking; report `model_set`."""
+
+    model: str | None
+    thinking: str | None
+
+
+class RestartAgent(NamedTuple):
+    """End the agent's process and begin another one, with the same session."""
+
+
+# --- the shell's own --------------------------------------------------------------------------------------------------
+
+
+class FetchFiles(NamedTuple):
+    """Get these; report `fetched`."""
+
+    attachments: tuple[Attachment, ...]
+
+
+class AwaitBurst(NamedTuple):
+    """More of this burst may be coming; report `quiet` unless it does."""
+
+    newest: int
+
+
+class ShowTurn(NamedTuple):
+    """A person waits for this turn: show that something happens."""
+
+    turn: str
+    note: str | None
+
+
+Step = (
+    Begin
+    | Join
+    | Interrupt
+    | End
+    | Answer
+    | Sleep
+    | TellPeople
+    | NoteBusy
+    | Open
+    | Close
+    | SendPrompt
+    | SendContinue
+    | SendSteer
+    | SendRecall
+    | SendAbort
+    | GiveAnswer
+    | SendCompact
+    | SendModel
+    | RestartAgent
+    | FetchFiles
+    | AwaitBurst
+    | ShowTurn
+)

@@ -1,0 +1,109 @@
+"""What is said to people: deliveries queued, and changed by their key.
+
+Called by every other record that has something to say, in that record's own transaction. What becomes of a delivery
+is in `deliveries`.
+"""
+
+from collections.abc import Sequence
+
+import apsw
+import msgspec
+
+from actors.messages import DeliveryKind, NewDelivery, Place, Room, Tell
+from actors.store.buttons import kept
+from actors.store.errors import Conflict
+from actors.store.rooms import room
+from actors.store.texts import storable
+
+
+def tell(db: apsw.Connection, now: float, request: Tell) -> None:
+    """Deliveries out of turn. Raises `Conflict` for one that goes nowhere."""
+    if request.slug is not None:
+        tell_room(db, now, room(db, request.slug), request.deliveries)
+        return
+    for new in request.deliveries:
+        if new.place is None:
+            raise Conflict("Tell", "neither a room nor a place is named")
+        queue_delivery(db, now, new.place, new)
+
+
+def tell_room(
+    db: apsw.Connection, now: float, home: Room, deliveries: Sequence[NewDelivery], turn: str | None = None
+) -> None:
+    """Queues what a room has to say, there or where it says. A muted room's answers ring nowhere."""
+    for new in deliveries:
+        silent = home.settings.muted and new.kind is DeliveryKind.ANSWER
+        queue_delivery(db, now, new.place or home.place, new, slug=home.slug, turn=turn, silent=silent)
+
+
+def queue_delivery(
+    db: apsw.Connection,
+    now: float,
+    place: Place,
+    new: NewDelivery,
+    *,
+    slug: str | None = None,
+    turn: str | None = None,
+    silent: bool = False,
+) -> int:
+    """Queues a message to a place and returns its id; one whose `key` there is already is changed to this one instead.
+
+    `slug`: the room whose matter it is. Raises `Conflict` for a topic that does not say what it is for.
+    """
+    if (new.topic is None) != (new.kind is not DeliveryKind.TOPIC):
+        raise Conflict("NewDelivery", "a topic, and nothing else, says what it is for")
+    known = None if new.key is None else _known(db, new.key)
+    if known is not None:
+        _change(db, known, new)
+        return known
+    db.execute(
+        "INSERT INTO deliveries (key, room, front, chat, thread, kind, text, footer, buttons, file, topic, silent, "
+        "reply_to, turn, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        (
+            new.key,
+            slug,
+            place.front,
+            place.chat,
+            place.thread,
+            new.kind,
+            storable(new.text),
+            storable(new.footer),
+            kept(new.buttons),
+            new.file,
+            None if new.topic is None else msgspec.json.encode(new.topic).decode(),
+            silent,
+            new.reply_to,
+            turn,
+            now,
+        ),
+    )
+    return db.last_insert_rowid()
+
+
+def reword(db: apsw.Connection, key: str, text: str) -> None:
+    """Changes what the delivery of that key says, if there is one, and takes its buttons away."""
+    known = _known(db, key)
+    if known is not None:
+        _change(db, known, NewDelivery(kind=DeliveryKind.NOTE, text=text))
+
+
+def _known(db: apsw.Connection, key: str) -> int | None:
+    known: int | None = db.execute("SELECT id FROM deliveries WHERE key = ?", (key,)).get
+    return known
+
+
+def _change(db: apsw.Connection, delivery: int, new: NewDelivery) -> None:
+    """The row says the new words. If its message, or a part of it, is there to be edited, it waits for that."""
+    text, footer, buttons = storable(new.text), storable(new.footer), kept(new.buttons)
+    db.execute(
+        "UPDATE deliveries SET text = ?2, footer = ?3, buttons = ?4, revision = revision + 1 "
+        "WHERE id = ?1 AND (text, footer, buttons) IS NOT (?2, ?3, ?4)",
+        (delivery, text, footer, buttons),
+    )
+    if db.changes():
+        db.execute(
+            "UPDATE deliveries SET state = 'waiting', ended_at = NULL, reason = NULL, attempts = 0, doubtful = 0 "
+            "WHERE id = ?1 AND state IN ('waiting', 'sent') AND "
+            "(SELECT message_id FROM parts WHERE delivery = ?1 ORDER BY part DESC LIMIT 1) IS NOT NULL",
+            (delivery,),
+        )

@@ -1,0 +1,48 @@
+/**
+ * The service's side inside pi: what the host can ask of an agent that pi's RPC has no command for, and the tools by
+ * which an agent asks something of the host. Loaded with `-e` by absolute path; plain JavaScript, because a transpiler
+ * costs each start 100 ms. Each ability is one function that registers itself.
+ *
+ * DISPATCHD_HOST_TOOLS has the tools as JSON: [{name, label, description, parameters}]; DISPATCHD_HOST_MARK is the title
+ * by which the host knows a call of ours among the dialogs of other extensions.
+ */
+
+/** Goes on with an interrupted run: the note enters the context as the host's word, not as one of the person's. */
+function registerResume(pi) {
+	pi.registerCommand("host-resume", {
+		description: "Continue the interrupted run (used by the service)",
+		handler: async (note) => {
+			pi.sendMessage({ customType: "host", content: note, display: false }, { triggerTurn: true });
+		},
+	});
+}
+
+/** Takes a variable out of the environment, so that what the agent starts does not inherit it. */
+function take(name) {
+	const value = process.env[name];
+	delete process.env[name];
+	return value;
+}
+
+/** A tool whose work is the host's: the call goes out as a marked dialog, and the answer says how it went. */
+function registerHostTool(pi, mark, tool) {
+	pi.registerTool({
+		...tool,
+		promptSnippet: tool.description,
+		async execute(call, args, signal, _onUpdate, ctx) {
+			const request = JSON.stringify({ tool: tool.name, call, arguments: args });
+			const answer = await ctx.ui.input(mark, request, { signal });
+			if (answer === undefined) throw new Error("The host did not answer; nothing was done.");
+			const { text, error } = JSON.parse(answer);
+			if (error) throw new Error(text);
+			return { content: [{ type: "text", text }], details: {} };
+		},
+	});
+}
+
+export default function (pi) {
+	const mark = take("DISPATCHD_HOST_MARK");
+	const tools = JSON.parse(take("DISPATCHD_HOST_TOOLS") ?? "[]");
+	registerResume(pi);
+	if (mark) for (const tool of tools) registerHostTool(pi, mark, tool);
+}

@@ -1,0 +1,22 @@
+"""What becomes of a turn; `test_turns` has the cases. Here is what an end is made of."""
+
+from actors.messages import DeliveryKind, Outcome
+from actors.rooms import ends
+from actors.rooms.steps import End
+from tests.actors.rooms.playbook import steered
+from tests.actors.rooms.rows import message, turn
+
+
+def test_an_end_answers_the_first_message_and_marks_all_but_what_waits_again() -> None:
+    open_turn = turn(1, 1, *steered(message(2), message(3)))
+    end = ends.end(open_turn, ends.settled("t1", "hello", "stop"), "leaf2", (3,), 0.5, 2)
+    (told,) = end.deliveries
+    assert (told.kind, told.text, told.reply_to) == (DeliveryKind.ANSWER, "hello", 101)
+    assert end == End("t1", Outcome.DONE, "hello", "leaf2", (told,), (3,), (101, 102), 0.5, 2)
+
+
+def test_trouble_has_buttons_and_what_people_wanted_has_none() -> None:
+    for ending in (ends.failed("t1", "no"), ends.quarantined("t1"), ends.settled("t1", "", "error")):
+        assert [button.command for row in ending.deliveries[-1].buttons for button in row] == ["retry", "new", "log"]
+    for ending in (ends.stopped(), ends.waiting(), ends.settled("t1", "", "aborted", "", ends.STOPPED)):
+        assert not [told for told in ending.deliveries if told.buttons or told.kind is DeliveryKind.REPORT]
