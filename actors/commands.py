@@ -23,13 +23,13 @@ class _About(NamedTuple):
 
 _GROUPS: Final[dict[str, dict[str, _About]]] = {
     "Work": {
-        "stop": _About("end the running turn"),
+        "stop": _About("end the running turn, hold what waits"),
         "status": _About("what this room does"),
         "steer": _About("words that join the running turn", "[text]"),
         "queue": _About("words that wait for the turn's end", "[text]"),
     },
     "Session": {
-        "new": _About("begin a new session"),
+        "new": _About("end what runs, begin a new session"),
         "sessions": _About("the sessions of this room"),
         "resume": _About("go back to a session", "id"),
         "compact": _About("summarise the session so far", "[what to keep]"),

@@ -5,7 +5,8 @@ Speaks to nobody itself; what it asks for is done in `verbs`. It stays as light 
 
 import os
 import sys
-from argparse import ArgumentParser
+from argparse import ArgumentParser, ArgumentTypeError
+from datetime import datetime
 from typing import Final
 
 from actors.errors import ConfigurationError
@@ -14,6 +15,8 @@ from supervisor.control import actorctl
 from supervisor.control.actorctl import Command, Group
 from supervisor.control.drawing import Json, Style, clean, lasting, moment, table
 
+LONGEST_ID: Final = 200
+"""Characters."""
 START_HINT: Final = "Start it with: dispatchd run"
 
 
@@ -60,6 +63,62 @@ def _removed(answer: Json, _: Style) -> list[str]:
     return [f"{answer['removed']} may no longer speak to the service, unless the configuration names them."]
 
 
+def _quarantined(answer: Json, style: Style) -> list[str]:
+    rows = [
+        (
+            str(each["id"]),
+            str(each["room"]),
+            str(each["name"]),
+            f"{lasting(style.now - moment(str(each['set_aside_at'])))} ago",
+            str(each["text"]),
+        )
+        for each in _list(answer, "quarantined")
+    ]
+    head = ("ID", "ROOM", "FROM", "SET ASIDE", "TEXT")
+    return table(head, rows, style) if rows else ["Nothing is in quarantine."]
+
+
+def _shown(answer: Json, style: Style) -> list[str]:
+    message = answer["message"]
+    assert isinstance(message, dict)
+    head = f"Message {message['id']} of {clean(str(message['name']))} in {clean(str(message['room']))}"
+    text = [f"  {clean(line)}" for line in str(message["text"]).splitlines()]
+    since = lasting(style.now - moment(str(message["set_aside_at"])))
+    return [f"{head}, set aside {since} ago:", "", *text, "", *_traced(answer, style)]
+
+
+def _retried(answer: Json, _: Style) -> list[str]:
+    return [f"Message {each['id']} waits in {clean(str(each['room']))} once more." for each in _list(answer, "retried")]
+
+
+def _dropped(answer: Json, _: Style) -> list[str]:
+    return [
+        f"Message {each['id']} of {clean(str(each['room']))} is dropped; its room is told."
+        for each in _list(answer, "dropped")
+    ]
+
+
+def _traced(answer: Json, style: Style) -> list[str]:
+    hops = _list(answer, "hops")
+    times = [datetime.fromisoformat(str(hop["at"])) for hop in hops]
+    rows = [
+        (
+            at.astimezone().strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+            f"+{_exactly((at - times[0]).total_seconds())}",
+            str(hop["what"]),
+            str(hop["where"]),
+            str(hop["id"]),
+        )
+        for at, hop in zip(times, hops, strict=True)
+    ]
+    return table(("TIME", "AFTER", "WHAT", "WHERE", "ID"), rows, style)
+
+
+def _exactly(seconds: float) -> str:
+    """A length of time, in milliseconds while they matter."""
+    return f"{round(seconds * 1000)} ms" if seconds < 10 else lasting(seconds)
+
+
 def _who(person: Json, key: str) -> str:
     return f"{clean(str(person['name']))} ({person[key]})"
 
@@ -73,6 +132,23 @@ def _list(answer: Json, key: str) -> list[Json]:
 # --- what can be asked ------------------------------------------------------------------------------------------------
 
 
+def _number(text: str, least: int = -(2**63)) -> int:
+    """An id that the service can look for: of any other there is nobody, and nothing."""
+    if text.removeprefix("-").isdecimal() and len(text) < 30 and least <= int(text) < 2**63:
+        return int(text)
+    raise ArgumentTypeError(f"{text!r} is not the number of anything")
+
+
+def _counted(text: str) -> int:
+    return _number(text, 1)
+
+
+def _named(text: str) -> str:
+    if 0 < len(text.strip()) <= LONGEST_ID:
+        return text.strip()
+    raise ArgumentTypeError(f"an id has 1 to {LONGEST_ID} characters")
+
+
 def _nothing(_: ArgumentParser) -> None:
     pass
 
@@ -82,10 +158,27 @@ def _code(parser: ArgumentParser) -> None:
 
 
 def _id(parser: ArgumentParser) -> None:
-    parser.add_argument("id", type=int, metavar="ID", help="the person's number on Telegram")
+    parser.add_argument("id", type=_number, metavar="ID", help="the person's number on Telegram")
 
 
-COMMANDS: Final = {
+def _message(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=_counted, metavar="ID", help="the message, as the list calls it")
+
+
+def _messages(parser: ArgumentParser) -> None:
+    parser.add_argument("ids", type=_counted, nargs="+", metavar="ID", help="a message, as the list calls it")
+
+
+def _any_id(parser: ArgumentParser) -> None:
+    parser.add_argument(
+        "message",
+        type=_named,
+        metavar="MESSAGE",
+        help="any id of it: of its update, in the chat (its own or its answer's), of its turn",
+    )
+
+
+COMMANDS: Final[dict[str, Command | Group]] = {
     "pair": Group(
         "who may speak to the service",
         {
@@ -96,5 +189,16 @@ COMMANDS: Final = {
             "remove": Command("let somebody who was approved in no more", _removed, _id, sent=("id",)),
         },
         default="list",
-    )
+    ),
+    "quarantine": Group(
+        "messages that were cut off too often and are set aside",
+        {
+            "list": Command("what is set aside", _quarantined, _nothing, sent=()),
+            "show": Command("the whole text of one, and which way it took", _shown, _message, sent=("id",)),
+            "retry": Command("try these once more, with all of their turn", _retried, _messages, sent=("ids",)),
+            "drop": Command("never do these, nor the rest of their turn", _dropped, _messages, sent=("ids",)),
+        },
+        default="list",
+    ),
+    "trace": Command("which way a message took, and when", _traced, _any_id, sent=("message",)),
 }

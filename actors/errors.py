@@ -16,4 +16,11 @@ class Unfit(Exception):
 
 
 class Unavailable(Exception):
-    """A reply: it cannot be done now, nothing was changed, and the same request may succeed later."""
+    """A reply: it cannot be done now, nothing was changed, and the same request may succeed later.
+
+    `plight`: what keeps it from being done, as a clause for people; empty if that is likely to be over in a moment.
+    `until`: what must come about first, as a clause.
+    """
+
+    plight: str = ""
+    until: str = ""

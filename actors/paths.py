@@ -4,6 +4,7 @@ The service and the command line both ask here, so they agree. Importing this st
 platformdirs is loaded when no variable answers), because `actorctl` has to answer at once.
 """
 
+import errno
 import os
 import stat
 from collections.abc import Mapping
@@ -122,6 +123,8 @@ def private_folder(folder: Path) -> None:
             raise ConfigurationError(f"{folder} is shared with other users: choose a folder for this service alone.")
         if stat.S_IMODE(found.st_mode) & 0o077:
             folder.chmod(0o700)
+        if os.statvfs(folder).f_flag & os.ST_RDONLY:
+            raise OSError(errno.EROFS, os.strerror(errno.EROFS))
     except OSError as error:
         raise ConfigurationError(f"{folder} cannot be used: {error.strerror}.") from None
     if not os.access(folder, os.R_OK | os.W_OK | os.X_OK):

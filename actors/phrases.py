@@ -5,7 +5,7 @@ Pure. Whoever puts a title, a name or a person's words into a Markdown text pass
 
 import re
 
-__all__ = ["ago", "asking", "code", "inert", "lasting", "money", "short", "tokens"]
+__all__ = ["ago", "asking", "block", "code", "inert", "lasting", "money", "short", "tokens"]
 
 # `<` and `$` stay: the front end takes neither for Markdown. A `_` inside a word and a `&` that begins no entity are
 # none either, and stay for those who read the text as it is written.
@@ -44,6 +44,14 @@ def code(text: str) -> str:
     fence = "`" * (max((len(run) for run in re.findall("`+", line)), default=0) + 1)
     pad = " " if line.startswith("`") or line.endswith("`") else ""
     return f"{fence}{pad}{line}{pad}{fence}"
+
+
+def block(text: str) -> str:
+    """A Markdown code block with this text, which nothing in it can end; nothing for nothing."""
+    if not text.strip():
+        return ""
+    fence = "`" * max(3, 1 + max((len(run) for run in re.findall("`+", text)), default=0))
+    return f"{fence}\n{text}\n{fence}"
 
 
 def asking(title: str, text: str, outcome: str = "") -> str:

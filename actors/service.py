@@ -1,8 +1,8 @@
 """The entry point: `dispatchd run` and the verbs that need no running service.
 
-Reads the configuration, makes the parts, runs the tree until a signal or a front end ends it. Everything that can be
-wrong before the start is one sentence and exit code 2; a tree that gives up is exit code 1, and systemd starts us
-anew.
+Reads the configuration, makes the parts, runs the tree until a signal or a front end ends it. What is wrong before the
+start, and stays so until somebody mends it, is one sentence and exit code 2. What may be over by itself, such as a full
+disk, is one sentence and exit code 1, as is a tree that gives up: then systemd starts us anew.
 """
 
 import argparse
@@ -15,6 +15,8 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Sequence
+from contextlib import suppress
+from errno import EADDRINUSE, EAGAIN, EBUSY, EDQUOT, EIO, EMFILE, ENFILE, ENOMEM, ENOSPC, EROFS, ESTALE, ETIMEDOUT
 from functools import partial
 from importlib.metadata import version
 from pathlib import Path
@@ -30,17 +32,20 @@ from actors.console import screen
 from actors.console.console import Console, Interrupted
 from actors.console.lines import Lines
 from actors.errors import ConfigurationError
+from actors.pi import claim, own_folder
 from actors.pi.cages import Cages
 from actors.pi.demo_server import DemoServer
 from actors.pi.demo_wire import MODEL_ID, PROVIDER_ID
 from actors.pi.environment import environment
 from actors.pi.installation import AgentPlan, Installation, locate
+from actors.pi.ladder import Limits
 from actors.pi.logins import logins
 from actors.pi.probe import probe
 from actors.pi.providers import Provider, agent_files, choose, compatible
+from actors.pi.stalls import patience
 from actors.redaction import redact, remember
-from actors.settings import Secret, Settings
-from actors.store.errors import StoreError
+from actors.settings import Secret, Settings, in_bytes
+from actors.store.errors import StoreError, StoreUnopened
 from actors.store.export import export
 from actors.tree import ConsoleParts, Parts, tree
 from supervisor import (
@@ -63,8 +68,11 @@ LOG_BYTES: Final = 5 * 1024 * 1024
 SWITCH_EVERY: Final = 0.0005
 """Seconds after which a busy trio thread lets SQLite's go on, instead of Python's five thousandths: each statement asks
 for it anew, so that under load a commit would wait longer for its turns than for the disk."""
+PASSING: Final = frozenset(
+    {ENOSPC, EDQUOT, EROFS, EIO, ESTALE, ETIMEDOUT, EMFILE, ENFILE, ENOMEM, EAGAIN, EBUSY, EADDRINUSE}
+)
+"""Errors of the machine, and not of what is configured."""
 UNUSED_TABLES: Final = ("subagents", "dispatch", "schedule", "budget", "retention", "metrics")
-UNUSED_OF_ROOMS: Final = ("on_restart",)
 """What the configuration knows and this version does not use yet."""
 
 _log = logging.getLogger(__name__)
@@ -75,10 +83,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(argv)
     try:
         return int(options.run(options))
-    except ConfigurationError as error:
-        return _complain(str(error), 2)
-    except StoreError as error:
-        return _complain(str(error), 2)
+    except (ConfigurationError, StoreError) as error:
+        return _complain(str(error), 1 if _passes(error) else 2)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,6 +116,7 @@ def _export(options: argparse.Namespace) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     _open_standard_streams(console=options.console)
+    claim.set_number_aside()  # while the low ones are free
     settings = load(os.environ, options.config)
     for secret in (settings.telegram.bot_token, settings.pi.api_key):
         if secret is not None:
@@ -134,6 +141,7 @@ def _run(options: argparse.Namespace) -> int:
     _log.info("%s", cages.describe())
     try:
         parts = _parts(settings, installation, demo, provider, cages, console=options.console)
+        cages.complain(parts.plan.limits)
         _log.info(
             "dispatchd %s: pi %s with %s/%s%s, state in %s",
             version("dispatchd"),
@@ -167,13 +175,8 @@ def _open_standard_streams(*, console: bool) -> None:
 def _unused(settings: Settings) -> list[str]:
     """What is configured and has no effect, yet or at all: nobody shall wonder why."""
     plain = Settings(paths=settings.paths)
-    tables = [f"[{name}]" for name in UNUSED_TABLES if getattr(settings, name) != getattr(plain, name)]
-    rooms = [
-        f"{name} under [rooms]"
-        for name in UNUSED_OF_ROOMS
-        if getattr(settings.rooms, name) != getattr(plain.rooms, name)
-    ]
-    found = [f"{what} has no effect in this version." for what in (*tables, *rooms)]
+    unused = [name for name in UNUSED_TABLES if getattr(settings, name) != getattr(plain, name)]
+    found = [f"[{name}] has no effect in this version." for name in unused]
     telegram = settings.telegram
     if telegram.bot_token is not None and not telegram.allowed_user_ids and not telegram.pairing:
         found.append(
@@ -195,10 +198,10 @@ def _provider(settings: Settings) -> tuple[DemoServer | None, Provider]:
         demo.listen()
         provider = compatible(PROVIDER_ID, demo.base_url, MODEL_ID, Secret(key))
     if ours:
-        for name, text in agent_files(provider, trust_projects=settings.pi.trust_projects).items():
-            file = folder / name
-            file.write_text(text, encoding="utf-8")
-            file.chmod(0o600)
+        files = agent_files(
+            provider, trust_projects=settings.pi.trust_projects, model_timeout=settings.pi.model_timeout
+        )
+        own_folder.write(folder, files)
     return demo, provider
 
 
@@ -221,6 +224,11 @@ def _parts(
         trust_projects=settings.pi.trust_projects,
         environ=environment(os.environ, extra={}),
         cages=cages,
+        limits=Limits(
+            memory=None if settings.pi.memory_max is None else in_bytes(settings.pi.memory_max),
+            processes=settings.pi.processes_max,
+        ),
+        patience=patience(settings.pi.model_timeout),
     )
     banner = screen.banner(
         version=version("dispatchd"),
@@ -260,7 +268,23 @@ async def _serve(parts: Parts) -> int:
             failure = _innermost(group)
     if failure is None:
         return 0
-    return _complain(redact(str(failure)), 2 if isinstance(failure, StartFailed) else 1)
+    lasting = isinstance(failure, StartFailed) and not _passes(failure)
+    return _complain(redact(str(failure)), 2 if lasting else 1)
+
+
+def _passes(error: BaseException | None) -> bool:
+    """Whether this start failed for something that may be over at the next one."""
+    match error:
+        case None:
+            return False
+        case OSError(errno=number) if number in PASSING:
+            return True
+        case StoreUnopened(trouble=trouble) if trouble is not None:
+            return True
+        case StartFailed(reason=reason):
+            return _passes(reason)
+        case _:
+            return _passes(error.__cause__ or error.__context__)
 
 
 def _innermost(error: Exception) -> Exception:
@@ -318,14 +342,13 @@ def _set_last_deadline() -> None:
 def _lock(state_dir: Path) -> TextIO:
     """One service per state folder; the lock goes with the process, however it ends."""
     file = (state_dir / "lock").open("a", encoding="utf-8")
-    try:
+    with suppress(BlockingIOError):
         fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        file.close()
-        raise ConfigurationError(
-            f"Another dispatchd uses {state_dir}: stop that one, or set THREADS_DIR to another folder."
-        ) from None
-    return file
+        return file
+    file.close()
+    raise ConfigurationError(
+        f"Another dispatchd uses {state_dir}: stop that one, or set THREADS_DIR to another folder."
+    )
 
 
 def _log_stream(settings: Settings, *, console: bool) -> TextIO | None:

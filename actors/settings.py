@@ -18,6 +18,14 @@ Seconds = Annotated[float, Meta(gt=0, le=604_800)]
 """A duration of at most a week."""
 Money = Annotated[float, Meta(gt=0, le=1_000_000)]
 """US dollars."""
+Memory = Annotated[
+    str,
+    Meta(
+        pattern=r"^(25[6-9]|2[6-9]\d|[3-9]\d\d|[1-9]\d{3,6})M$|^[1-9]\d{0,3}G$",
+        description='a size from "256M" to "9999G", such as "2G"',
+    ),
+]
+"""An amount of memory in MiB or GiB, of which pi alone takes half the least; `in_bytes` says how much."""
 Thinking = Literal["off", "minimal", "low", "medium", "high", "xhigh", "max"]
 LogLevel = Literal["DEBUG", "INFO", "WARNING", "ERROR", "CRITICAL"]
 
@@ -64,6 +72,11 @@ class Secret:
         return hash(self._value)
 
 
+def in_bytes(size: str) -> int:
+    """How many bytes a `Memory` is."""
+    return int(size[:-1]) << {"M": 20, "G": 30}[size[-1]]
+
+
 class Section(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     """One table of the configuration file; its fields are exactly the table's keys."""
 
@@ -85,7 +98,11 @@ class TelegramSettings(Section, frozen=True, kw_only=True):
 
 
 class PiSettings(Section, frozen=True, kw_only=True):
-    """`turn_timeout`: the agent's own working time. `agent_dir`: a pi folder with a login, to use instead of ours."""
+    """`turn_timeout`: the agent's own working time. `agent_dir`: a pi folder with a login, to use instead of ours.
+
+    `model_timeout`: how long a provider may say nothing before pi tries it again. `memory_max`, `processes_max`: what
+    one agent and all that it begins may use together, where the kernel gives a way; None is no limit.
+    """
 
     provider: Name | None = None
     model: ModelId | None = None
@@ -96,6 +113,9 @@ class PiSettings(Section, frozen=True, kw_only=True):
     agent_dir: Path | None = None
     turn_timeout: Seconds = 1800
     idle_timeout: Seconds = 900
+    model_timeout: Annotated[float, Meta(ge=10, le=3600)] = 120
+    memory_max: Memory | None = None
+    processes_max: Annotated[int, Meta(ge=64, le=100_000)] | None = None
     trust_projects: bool = False
 
 

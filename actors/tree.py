@@ -18,6 +18,7 @@ from actors.console.lines import Lines
 from actors.console.terminal import Terminal
 from actors.messages import Fetch, OutboxMessage, Place, Room, Wake
 from actors.pi.agent import Agent
+from actors.pi.caretaker import Caretaker
 from actors.pi.demo_model import DemoModel
 from actors.pi.demo_server import DemoServer
 from actors.pi.installation import AgentPlan
@@ -29,6 +30,7 @@ from actors.store.store import Store
 from actors.telegram.files import Files
 from actors.telegram.gateway import Gateway
 from actors.telegram.outbox import Outbox
+from actors.telegram.pacing import Pacing
 from actors.verbs import service_verbs
 from supervisor import (
     ChildSpec,
@@ -83,7 +85,8 @@ class Parts(msgspec.Struct, frozen=True, kw_only=True):
 def tree(parts: Parts, system: System) -> Supervisor:
     """The supervision tree of the service."""
     paths = parts.settings.paths
-    verbs = {**VERBS, **service_verbs(system.ref(STORE, Store), system.ref(SENDER, Outbox))}
+    refs = (system.ref(STORE, Store), system.ref(SENDER, Outbox), system.ref(ROUTER, Router))
+    verbs = {**VERBS, **service_verbs(*refs)}
     # First up and last down: so one can look while anything else fails or drains.
     return Supervisor(
         ChildSpec("control", partial(ControlServer, paths.socket, verbs)),
@@ -100,7 +103,7 @@ def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
     outboxes: list[ChildSpec[Any]] = []
     fronts: list[ChildSpec[Any]] = []
     if settings.telegram.bot_token is not None:
-        outbox = partial(Outbox, settings.telegram, store=store)
+        outbox = partial(Outbox, settings.telegram, store=store, outgoing=parts.plan.outgoing_dir, pacing=Pacing())
         gateway = partial(
             Gateway,
             settings.telegram,
@@ -128,7 +131,14 @@ def _service(parts: Parts, system: System) -> list[ChildSpec[Any]]:
         outboxes.append(_risky("console", ChildSpec("terminal", terminal, asks=(STORE,))))
         fronts.append(_risky("console", ChildSpec("reader", console, asks=(STORE, ROUTER, TERMINAL))))
     demo = [] if parts.demo is None else [_risky("demo_model", ChildSpec("server", partial(DemoModel, parts.demo)))]
-    return [ChildSpec("outbox", Supervisor(*outboxes)), *demo, ChildSpec("rooms", _rooms(parts, system)), *fronts]
+    cages = ChildSpec("cages", partial(Caretaker, parts.plan.cages))
+    return [
+        ChildSpec("outbox", Supervisor(*outboxes)),
+        *demo,
+        cages,
+        ChildSpec("rooms", _rooms(parts, system)),
+        *fronts,
+    ]
 
 
 def _rooms(parts: Parts, system: System) -> Supervisor:
@@ -142,6 +152,7 @@ def _rooms(parts: Parts, system: System) -> Supervisor:
         conversation=partial(_conversation, system),
         most=settings.rooms.max,
         idle_timeout=settings.pi.idle_timeout,
+        gives_up=ROOM_INTENSITY,
     )
     return Supervisor(
         ChildSpec("pool", DynamicSupervisor(max_children=settings.rooms.max)),
@@ -151,10 +162,11 @@ def _rooms(parts: Parts, system: System) -> Supervisor:
     )
 
 
-def room_spec(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
+def room_spec(parts: Parts, system: System, room: Room, failed: bool = False) -> ChildSpec[Any]:
     """One room: if its conversation dies, both start anew; if its agent dies, only that one does.
 
-    Temporary, so that a room that keeps failing gives up alone and uses up nobody else's restarts.
+    Temporary, so that a room that keeps failing gives up alone and uses up nobody else's restarts. `failed`: it did,
+    and this is the next try.
     """
     path = f"{POOL}/{room.slug}"
     settings = parts.settings
@@ -173,6 +185,8 @@ def room_spec(parts: Parts, system: System, room: Room) -> ChildSpec[Any]:
         busy=settings.rooms.busy,
         capacity=settings.rooms.queue,
         projects={name: project.path for name, project in settings.projects.items()},
+        on_restart=settings.rooms.on_restart,
+        failed=failed,
     )
     agent = partial(
         Agent, room.slug, parts.plan, store=store, conversation=system.ref(f"{path}/conversation", Conversation)

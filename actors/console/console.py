@@ -4,6 +4,7 @@ It hands inbounds over as every front end does and says what it has to say throu
 taken at once; lines that come from a pipe or a file wait for each other's answers, and answer the agent's questions.
 """
 
+import re
 import secrets
 import time
 from contextlib import suppress
@@ -14,9 +15,20 @@ import trio
 
 from actors.commands import once, parse
 from actors.console.lines import LIMIT, Line, Lines
-from actors.console.terminal import PLACE, Notice, QuestionShown
+from actors.console.terminal import PLACE, Notice, Offered, QuestionShown
 from actors.errors import Unavailable
-from actors.messages import Accept, Acceptance, Accepted, Inbound, Refused, Unfinished, Wake, WakeRoom
+from actors.messages import (
+    Accept,
+    Acceptance,
+    Accepted,
+    Inbound,
+    Press,
+    Pressed,
+    Refused,
+    Unfinished,
+    Wake,
+    WakeRoom,
+)
 from supervisor import Actor, ActorError, Description, Mailbox, Message, Overflow, Ref
 
 _ASK: Final = 5.0
@@ -30,6 +42,7 @@ _LOOK_AGAIN: Final = 0.5
 _TWICE: Final = 3.0
 """Seconds within which a second Ctrl-C ends the service."""
 _LEAVE: Final = frozenset({"/quit", "/exit"})
+_NUMBER: Final = re.compile(r"/[0-9]{1,9}")
 
 
 class Interrupted(Message):
@@ -40,7 +53,7 @@ def _key(message: object) -> str | None:
     return "wake" if isinstance(message, Wake) else None
 
 
-class Console(Actor[Wake | QuestionShown | Interrupted]):
+class Console(Actor[Wake | QuestionShown | Offered | Interrupted]):
     """Reads until the input ends or the person leaves; then sets `finished`.
 
     At the end of input it first waits until nothing of this place is unfinished.
@@ -50,7 +63,7 @@ class Console(Actor[Wake | QuestionShown | Interrupted]):
 
     def __init__(
         self,
-        store: Ref[Accept | Unfinished],
+        store: Ref[Accept | Press | Unfinished],
         router: Ref[WakeRoom],
         terminal: Ref[Wake | Notice],
         lines: Lines,
@@ -74,6 +87,7 @@ class Console(Actor[Wake | QuestionShown | Interrupted]):
         self._banner = banner
         self._news = trio.Event()
         self._asked = False
+        self._offers: dict[int, str] = {}
         self._interrupted_at = -inf
         self._doing = "starting"
 
@@ -82,7 +96,7 @@ class Console(Actor[Wake | QuestionShown | Interrupted]):
             await self._say(self._banner, dim=False)
         self.context.start_soon(self._converse)
 
-    async def receive(self, message: Wake | QuestionShown | Interrupted) -> None:
+    async def receive(self, message: Wake | QuestionShown | Offered | Interrupted) -> None:
         """Never waits, so that a second Ctrl-C is heard whatever became of the first."""
         match message:
             case Wake():
@@ -90,6 +104,8 @@ class Console(Actor[Wake | QuestionShown | Interrupted]):
             case QuestionShown():
                 self._asked = True
                 self._news.set()
+            case Offered(offers=offers):
+                self._offers = offers
             case Interrupted():
                 now = trio.current_time()
                 if now - self._interrupted_at < _TWICE:
@@ -127,6 +143,8 @@ class Console(Actor[Wake | QuestionShown | Interrupted]):
             await self._say(f"A line of more than {LIMIT} bytes was not taken: put it into a file and name that.")
             return
         acceptance = await self._hand_over(line.key, line.text)
+        if isinstance(acceptance, Pressed):
+            await self._say(acceptance.said)
         if isinstance(acceptance, Accepted) and acceptance.ahead and self._lines.interactive:
             await self._say(f"queued, {acceptance.ahead} before it")
 
@@ -137,27 +155,15 @@ class Console(Actor[Wake | QuestionShown | Interrupted]):
         await self._say(f"stopping; Ctrl-C again within {_TWICE:g} s ends the service")
         await self._hand_over(f"console:{secrets.token_hex(16)}", "/stop")
 
-    async def _hand_over(self, key: str, text: str) -> Acceptance | None:
+    async def _hand_over(self, key: str, text: str) -> Acceptance | Pressed | None:
         """Commit 1, which the key makes repeatable, and the wake after it. None if nobody said that it was taken."""
-        mode, words = once(text) or (None, text)
-        inbound = Inbound(
-            key=key,
-            place=PLACE,
-            person=0,
-            name=self._name,
-            text=words,
-            at=time.time(),
-            owner=True,
-            command=parse(text),
-            title=PLACE.front,
-            mode=mode,
-        )
-        acceptance: Acceptance | None = None
+        request = self._request(key, text)
+        acceptance: Acceptance | Pressed | None = None
         pause = _FIRST_PAUSE
         for attempt in range(_ATTEMPTS):
             try:
                 if acceptance is None:
-                    acceptance = await self._store.ask(Accept(inbound=inbound, capacity=self._capacity), timeout=_ASK)
+                    acceptance = await self._store.ask(request, timeout=_ASK)
                 await self._wake_for(acceptance)
             except (ActorError, Unavailable) as error:
                 if attempt == 0:
@@ -176,7 +182,30 @@ class Console(Actor[Wake | QuestionShown | Interrupted]):
             )
         return acceptance
 
-    async def _wake_for(self, acceptance: Acceptance) -> None:
+    def _request(self, key: str, text: str) -> Accept | Press:
+        """The line as the store is to take it: a message, a command, or the press of a button by its number."""
+        now = time.time()
+        data = self._offers.get(int(text.strip()[1:])) if _NUMBER.fullmatch(text.strip()) else None
+        if data is not None:
+            return Press(
+                key=key, place=PLACE, person=0, name=self._name, owner=True, data=data, at=now, message_id=None
+            )
+        mode, words = once(text) or (None, text)
+        inbound = Inbound(
+            key=key,
+            place=PLACE,
+            person=0,
+            name=self._name,
+            text=words,
+            at=now,
+            owner=True,
+            command=parse(text),
+            title=PLACE.front,
+            mode=mode,
+        )
+        return Accept(inbound=inbound, capacity=self._capacity)
+
+    async def _wake_for(self, acceptance: Acceptance | Pressed) -> None:
         if isinstance(acceptance, Refused):
             await self._terminal.tell(Wake())  # the refusal is a delivery
         if acceptance.room is not None:  # a refused line, too, makes a room that gave up try again

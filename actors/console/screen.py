@@ -14,6 +14,9 @@ REPEATED: Final = "(may be a repetition)"
 CHOOSE: Final = "(type one of them)"
 """Stands below the choices of a question: there is nothing to press here."""
 
+MOST_OFFERS: Final = 64
+"""So many buttons, the newest, can be pressed by their numbers."""
+
 _DIM: Final = "\x1b[2m"
 _PLAIN: Final = "\x1b[0m"
 _ANSWERED_KEPT: Final = 16
@@ -43,10 +46,13 @@ class Screen:
     """One person's view of one room: each text once, each tool once, every message from the start of a line.
 
     White space before a text is not shown, because it is no part of every form in which the text comes.
-    `dim`: whether asides may be dimmed; without it no escape sequence is ever made.
+    `dim`: whether asides may be dimmed; without it no escape sequence is ever made. `offers`: by its number, what each
+    button on the screen stands for, at most `MOST_OFFERS`.
     """
 
     def __init__(self, *, dim: bool) -> None:
+        self.offers: dict[int, str] = {}
+        self._offered = 0
         self._dim = dim
         self._mid_line = False
         self._answered: deque[str] = deque(maxlen=_ANSWERED_KEPT)
@@ -79,7 +85,7 @@ class Screen:
     def delivery(self, delivery: Delivery) -> list[Piece]:
         """A message to the person, whole, or the rest of it if it is the answer that was being shown.
 
-        Of a file its path is shown, of a question's buttons what they say; the others are for fingers.
+        Of a file its path is shown, of a question's buttons what they say; the others get a number to be pressed by.
         """
         pieces: list[Piece] = []
         rest = self._rest(delivery)
@@ -92,6 +98,8 @@ class Screen:
         pieces += self._say("".join(f"{line}\n" for line in _below(delivery)))
         if delivery.footer:
             pieces += self.notice(delivery.footer)
+        if delivery.kind is not DeliveryKind.QUESTION and delivery.keys:
+            pieces += self.notice(self._offer(delivery))
         if delivery.kind is DeliveryKind.ANSWER and delivery.turn is not None:
             self._answered.append(delivery.turn)
             if delivery.turn == self._turn:
@@ -106,6 +114,17 @@ class Screen:
     def close(self) -> list[Piece]:
         """Ends the line if one is begun."""
         return self._say("\n") if self._mid_line else []
+
+    def _offer(self, delivery: Delivery) -> str:
+        """The buttons in one line. A number is used once, so that none means another thing while it is typed."""
+        said: list[str] = []
+        for key in (key for row in delivery.keys for key in row):
+            self._offered += 1
+            self.offers[self._offered] = key.data
+            said.append(f"/{self._offered} {key.label}")
+        for old in list(self.offers)[:-MOST_OFFERS]:
+            del self.offers[old]
+        return " · ".join(said)
 
     def _begin(self, turn: str | None) -> None:
         self._turn = turn

@@ -59,6 +59,12 @@ class QuestionShown(Message):
     """The agent waits for the person: what is read next is the answer."""
 
 
+class Offered(Message):
+    """What each button on the screen stands for, by its number; in place of what was told before."""
+
+    offers: dict[int, str]
+
+
 class Terminal(Actor[OutboxMessage | Notice]):
     """Writes what the person sees. When stdout takes no more, it sets `finished` and is silent."""
 
@@ -67,13 +73,13 @@ class Terminal(Actor[OutboxMessage | Notice]):
     def __init__(
         self,
         store: Ref[Doubt | Due | Sending | Sent | Unsent | Undeliverable],
-        console: Ref[Wake | QuestionShown],
+        console: Ref[Wake | QuestionShown | Offered],
         finished: trio.Event,
         *,
         stdout: int = 1,
         stderr: int = 2,
     ) -> None:
-        """`console`: woken after each delivery, and told of questions. `finished`: ends the service.
+        """`console`: woken after each delivery, and told of questions and buttons. `finished`: ends the service.
 
         `stdout`, `stderr`: file descriptors.
         """
@@ -144,6 +150,8 @@ class Terminal(Actor[OutboxMessage | Notice]):
         self._debt = Sent(id=delivery.id, part=delivery.part, message_id=None, last=True)
         await self._settle()
         with suppress(ActorError):
+            if delivery.keys:
+                self._console.tell_nowait(Offered(offers=dict(self._screen.offers)))
             self._console.tell_nowait(QuestionShown() if delivery.kind is DeliveryKind.QUESTION else Wake())
         return True
 

@@ -17,6 +17,7 @@ __all__ = [
     "Button",
     "Delivery",
     "DeliveryKind",
+    "Hop",
     "Inbound",
     "Key",
     "NewDelivery",
@@ -25,6 +26,7 @@ __all__ = [
     "Person",
     "Place",
     "Preview",
+    "Quarantined",
     "Question",
     "QuestionState",
     "Queued",
@@ -220,7 +222,8 @@ class Question(msgspec.Struct, frozen=True, kw_only=True):
 class Turn(msgspec.Struct, frozen=True, kw_only=True):
     """A turn that has not ended: its inbounds in order, how often it was tried, where the session stood before it.
 
-    `cost_before`: what the session had cost by then, in US dollars.
+    `cost_before`: what the session had cost by then, in US dollars. `parted`: how many of the attempts were ended on
+    purpose, by a stop of the service or a restart that somebody asked for, and so say nothing against the message.
     """
 
     id: str
@@ -230,12 +233,15 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     started_at: float
     inbounds: tuple[Queued, ...]
     cost_before: float = 0.0
+    parted: int = 0
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):
     """All that a room has to do: its open turn, what waits behind it (oldest first), commands to answer.
 
-    `questions`: those of the open turn, or of one that ended while it waited, that are still open.
+    `questions`: those of the open turn, or of one that ended while it waited, that are still open. `held`: messages
+    that a stop found waiting; nothing is done with them until a person says so. `backlog`: how many deliveries to its
+    place have not arrived.
     """
 
     room: Room
@@ -243,16 +249,53 @@ class Work(msgspec.Struct, frozen=True, kw_only=True):
     queue: tuple[Queued, ...]
     commands: tuple[Queued, ...]
     questions: tuple[Question, ...] = ()
+    held: tuple[Queued, ...] = ()
+    backlog: int = 0
 
 
 class Outcome(StrEnum):
-    """How a turn ended. `waiting`: cut off while its agent waited for an answer, which begins the next turn."""
+    """How a turn ended.
+
+    `waiting`: cut off while its agent waited for an answer, which begins the next turn. `interrupted`: cut off, and by
+    the room's fate of such turns (`on_restart`) not gone on with unless a person says so.
+    """
 
     DONE = "done"
     FAILED = "failed"
     STOPPED = "stopped"
     QUARANTINED = "quarantined"
     WAITING = "waiting"
+    INTERRUPTED = "interrupted"
+
+
+class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
+    """A message that was cut off too often and is set aside until a person decides.
+
+    `attempts`: how often its turn was begun; what ended on purpose is counted, and the last time it is only looked
+    whether the one before had finished. `turn`: the one that was set aside, perhaps with others of its messages.
+    """
+
+    inbound: int
+    room: str
+    name: str
+    text: str
+    at: float
+    attempts: int
+    turn: str
+    set_aside_at: float
+
+
+class Hop(msgspec.Struct, frozen=True, kw_only=True):
+    """One step on a message's way, kept with the rows. `at`: Unix seconds.
+
+    `what`: past tense, such as `accepted`, `begun`, `prompted`, `sent`. `where`: whose step it was, in a word (`store`,
+    `agent`, `telegram`). `id`: of what it happened to: an update's key, a turn, a delivery, the front end's message.
+    """
+
+    at: float
+    what: str
+    where: str
+    id: str
 
 
 # --- what goes out --------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from supervisor import Message
 __all__ = [
     "Abort",
     "AgentEvent",
+    "AgentLost",
     "AgentMessage",
     "AgentNoted",
     "AgentReady",
@@ -36,6 +37,7 @@ __all__ = [
     "SteerTaken",
     "TextGrew",
     "Tick",
+    "ToolCall",
     "ToolEnded",
     "ToolStarted",
     "TurnSettled",
@@ -167,10 +169,19 @@ class Tick(Message):
 # --- agent → conversation -------------------------------------------------------------------------------------------
 
 
+class ToolCall(msgspec.Struct, frozen=True, kw_only=True):
+    """A tool that the model wants to run. `summary`: its arguments in one short line, redacted."""
+
+    id: str
+    tool: str
+    summary: str
+
+
 class Entry(msgspec.Struct, frozen=True, kw_only=True):
     """One entry of pi's session that matters for a resume.
 
     `role`: user, assistant, toolResult or another of pi's; `stop_reason` and `error` are an assistant's, else empty.
+    `calls`: the tools that this assistant's message calls; `call`: of which call (its id) this is the result.
     """
 
     id: str
@@ -178,6 +189,8 @@ class Entry(msgspec.Struct, frozen=True, kw_only=True):
     text: str
     stop_reason: str = ""
     error: str = ""
+    calls: tuple[ToolCall, ...] = ()
+    call: str = ""
 
 
 class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +198,20 @@ class ModelInfo(msgspec.Struct, frozen=True, kw_only=True):
 
     id: str
     images: bool = False
+
+
+class AgentLost(Message):
+    """The agent's pi has ended, or could not be started, or hangs and is being ended; the agent's `Down` comes next.
+
+    `what`: how it ended, in one plain sentence that names the exit code, the signal, the lack of memory or what it did
+    not do. `stderr`: its last lines, redacted, at most 10 of at most 300 characters. `session`: whether pi could still
+    open the session; False when it is the session that is wrong.
+    """
+
+    incarnation: int
+    what: str
+    stderr: tuple[str, ...] = ()
+    session: bool = True
 
 
 class AgentReady(Message):
@@ -329,6 +356,7 @@ class TurnSettled(Message):
 AgentMessage = Prompt | Continue | Steer | Recall | Abort | AnswerDialog | Compact | SetModel | Reopen
 AgentEvent = (
     AgentReady
+    | AgentLost
     | Recalled
     | TextGrew
     | ToolStarted

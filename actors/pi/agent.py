@@ -5,9 +5,14 @@ nothing about turns. If pi ends, hangs at its start or ignores an abort, this ac
 the next one.
 """
 
+import logging
+import os
 import secrets
+from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeVar
 
 import trio
 
@@ -15,11 +20,14 @@ from actors.asking import insist
 from actors.messages import (
     Abort,
     AgentEvent,
+    AgentLost,
     AgentMessage,
     AnswerDialog,
     Compact,
     Continue,
+    DeliveryKind,
     GetRoom,
+    NewDelivery,
     Prompt,
     Recall,
     Reopen,
@@ -27,15 +35,26 @@ from actors.messages import (
     SetModel,
     Steer,
     StoreRequest,
+    Tell,
 )
+from actors.phrases import inert
+from actors.pi import session_file, workspaces
+from actors.pi.disk import off_thread
 from actors.pi.errors import Misconfigured
 from actors.pi.installation import AgentPlan
 from actors.pi.live import Live
-from actors.pi.process import launch
-from supervisor import Actor, Description, Mailbox, Overflow, Ref
+from actors.pi.losses import loss
+from actors.pi.process import INPUT_CLOSED, launch
+from supervisor import Actor, ActorError, Description, Mailbox, Overflow, Ref
 
 STOP_GRACE: Final = 4.0
 """Seconds for pi to end by itself, then by SIGTERM, then by SIGKILL."""
+DISK_PATIENCE: Final = 10.0
+"""Seconds for a look at the room's folders."""
+
+T = TypeVar("T")
+
+_log = logging.getLogger(__name__)
 
 
 class Agent(Actor[AgentMessage]):
@@ -51,11 +70,20 @@ class Agent(Actor[AgentMessage]):
         self._session_id: str | None = None
         self._session = trio.CancelScope()
         self._live: Live | None = None
+        self._lost = False
+        self._ending = ""
 
     async def started(self) -> None:
         self.context.start_soon(self._own)
 
     async def receive(self, message: AgentMessage) -> None:
+        try:
+            self._take(message)
+        except Exception as error:
+            self._lose(error)
+            raise
+
+    def _take(self, message: AgentMessage) -> None:
         if isinstance(message, Reopen):
             # The store knew of it first: this process may have been started for that session already.
             if message.session_id != self._session_id:
@@ -84,46 +112,85 @@ class Agent(Actor[AgentMessage]):
 
     def describe(self) -> Description:
         if self._live is None:
-            return Description(doing="starting")
+            return Description(doing=self._ending or "starting")
         return Description(doing=self._live.doing, pid=self._live.pid)
 
     async def _own(self) -> None:
         """Own one process after the other: a new one for each session that the room begins."""
-        while True:
-            self._session_id = None
-            with trio.CancelScope() as self._session:
-                room = await insist(self._store, GetRoom(slug=self._slug))
-                self._session_id = room.session_id
-                await self._serve(room)
+        try:
+            while True:
+                self._session_id = None
+                with trio.CancelScope() as self._session:
+                    room = await insist(self._store, GetRoom(slug=self._slug))
+                    self._session_id = room.session_id
+                    await self._serve(room)
+        except Exception as error:
+            self._lose(error)
+            raise
 
     async def _serve(self, room: Room) -> None:
-        session_dir = self._plan.session_dir(room)
-        await _make(Path(room.workspace), "mend that, or set workspace under [rooms] to another place")
-        for folder in (session_dir, self._plan.tmp_dir):
-            await _make(folder, "the service must be able to write in its state folder")
+        await self._prepare(room)
         async with trio.open_nursery() as nursery:
             mark = secrets.token_urlsafe(32)
             proc = await launch(self._plan.spec(room, mark), nursery, grace=STOP_GRACE, cages=self._plan.cages)
+            self._ending, live = "", None
             try:
-                self._live = Live(
+                live = self._live = Live(
                     proc,
                     room=room,
                     provider=self._plan.provider,
                     incarnation=self.context.incarnation,
                     mark=mark,
                     outgoing=self._plan.outgoing_dir,
+                    patience=self._plan.patience,
                     store=self._store,
                     conversation=self._conversation,
                 )
-                await self._live.serve()
+                await live.serve()
+            except Exception as error:
+                self._lose(error, proc.stderr_tail())  # now: to end a pi that hangs takes its time
+                raise
             finally:
                 self._live = None
-                await proc.stop(STOP_GRACE)
+                await proc.stop(STOP_GRACE, partial(self._show_step, live))
+
+    async def _prepare(self, room: Room) -> None:
+        """See that pi finds the folder and the session that it is to work with. Raises Misconfigured."""
+        session_dir = self._plan.session_dir(room)
+        made_anew = await _on_disk(partial(workspaces.see_to, room), room, room.workspace) and room.leaf is not None
+        for folder in (session_dir, self._plan.tmp_dir):
+            await _on_disk(partial(os.makedirs, folder, exist_ok=True), room, folder)
+        examine = partial(session_file.examine, session_dir, room.session_id, room.workspace)
+        await _on_disk(partial(examine, expected=room.leaf is not None), room, session_dir)
+        if made_anew:
+            text = f"The folder {inert(room.workspace)} was gone, with all in it. This room works in a new one."
+            note = NewDelivery(kind=DeliveryKind.NOTE, text=text)
+            await insist(self._store, Tell(slug=room.slug, deliveries=(note,)))
+
+    def _show_step(self, live: Live | None, step: str) -> None:
+        """pi is being ended, in steps of which one is done now. A quick end that is wanted is nobody's news."""
+        self._ending = f"ending pi: {step}"
+        if self._lost or step != INPUT_CLOSED:
+            _log.warning("ending pi of %s: %s", self._slug, step)
+            if live is not None:
+                live.note(f"ending pi: {step}")
+
+    def _lose(self, error: Exception, stderr: str = "") -> None:
+        """Tell the conversation, once, why this incarnation crashes. It waits for nothing and raises nothing."""
+        if self._lost:
+            return
+        self._lost = True
+        what, last_lines, session = loss(error, stderr)
+        lost = AgentLost(incarnation=self.context.incarnation, what=what, stderr=last_lines, session=session)
+        with suppress(ActorError):  # the notice of our end comes all the same
+            self._conversation.tell_nowait(lost, urgent=True)  # that notice would overtake what waits
 
 
-async def _make(folder: Path, mend: str) -> None:
-    """Make a folder unless it is there. Raises Misconfigured."""
+async def _on_disk(work: Callable[[], T], room: Room, folder: Path | str) -> T:
+    """What `work` does in that folder, off the trio thread. Raises Misconfigured."""
     try:
-        await trio.Path(folder).mkdir(parents=True, exist_ok=True)
+        return await off_thread(work, place=room.slug, seconds=DISK_PATIENCE)
     except OSError as error:
-        raise Misconfigured(f"the folder {folder} cannot be made ({error.strerror}); {mend}") from error
+        raise Misconfigured(
+            f"the folder {folder} cannot be used ({error.strerror or error}): the service must be able to write there"
+        ) from error

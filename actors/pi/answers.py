@@ -42,14 +42,23 @@ class Usage(Wire):
 
 
 class Block(Wire):
-    """One piece of a message's content; `text` is empty unless `type` is "text"."""
+    """One piece of a message's content; `text` is empty unless `type` is "text".
+
+    `id`, `name`, `arguments` (its JSON as it came) are those of a "toolCall".
+    """
 
     type: str
     text: str = ""
+    id: str = ""
+    name: str = ""
+    arguments: msgspec.Raw = msgspec.Raw()
 
 
 class MessageBody(Wire):
-    """A message of any role. `stop_reason` to `usage` are an assistant's, `custom_type` a custom message's."""
+    """A message of any role. `stop_reason` to `usage` are an assistant's, `custom_type` a custom message's.
+
+    `tool_call_id`: of which call a tool's result is.
+    """
 
     role: str
     content: str | tuple[Block, ...] = ()
@@ -57,6 +66,7 @@ class MessageBody(Wire):
     stop_reason: str | None = None
     error_message: str = ""
     usage: Usage | None = None
+    tool_call_id: str = ""
 
     @property
     def text(self) -> str:
@@ -64,6 +74,13 @@ class MessageBody(Wire):
         if isinstance(self.content, str):
             return self.content
         return "".join(block.text for block in self.content if block.type == "text")
+
+    @property
+    def calls(self) -> tuple[Block, ...]:
+        """The tools that an assistant's message calls, in order."""
+        if isinstance(self.content, str) or self.role != "assistant":
+            return ()
+        return tuple(block for block in self.content if block.type == "toolCall")
 
 
 class Entry(Wire):

@@ -20,7 +20,18 @@ import msgspec
 import trio
 
 from actors.pi import cgroup, containment, orphans
-from actors.pi.ladder import Limits, Probed, Rung, choose, command, describe, ended, folder_name
+from actors.pi.ladder import (
+    Limits,
+    Probed,
+    Rung,
+    choose,
+    command,
+    describe,
+    ended,
+    folder_name,
+    summary,
+    unkept,
+)
 
 KEEPER_PATIENCE: Final = 3.0
 """Seconds for the keeper to end when the service does."""
@@ -45,6 +56,7 @@ class Cages:
         self._mark = mark
         self._folder = folder
         self._keeper: subprocess.Popen[bytes] | None = None
+        self._keeperless = False  # and that was said
         self._launched: set[int] = set()
         self._open = 0
         self._forking = trio.Lock()
@@ -83,10 +95,36 @@ class Cages:
         """How agents are contained here and what that does not catch, in a few sentences for people."""
         return describe(self._probed)
 
+    def summary(self) -> str:
+        """The same in a short line."""
+        return summary(self._probed)
+
     @property
     def keeper(self) -> int | None:
         """The keeper's pid, if there is one."""
         return None if self._keeper is None else self._keeper.pid
+
+    async def look_after_keeper(self) -> None:
+        """Start another keeper if the one that was there has ended, or could not be started. Not cancelled."""
+        if self._mark and (self._keeper is None or self._keeper.poll() is not None):
+            with trio.CancelScope(shield=True):  # a keeper that nobody knows of would outlive the service
+                async with self._forking:  # or it would be taken for an orphan
+                    await trio.to_thread.run_sync(self._replace_keeper)
+
+    def _replace_keeper(self) -> None:
+        with self._burying:
+            if self._keeper is not None:
+                _log.warning("the keeper (process %d) has ended, and is started again", self._keeper.pid)
+                assert self._keeper.stdin is not None
+                self._keeper.stdin.close()
+                self._launched.discard(self._keeper.pid)
+                self._keeper = None
+            self._start_keeper()
+
+    def complain(self, limits: Limits) -> None:
+        """Log what of these limits cannot be kept here."""
+        if lacking := unkept(self._probed, limits):
+            _log.warning("%s", lacking)
 
     def close(self) -> None:
         """End the keeper, which first ends what is left. Blocks, mostly for some 10 ms."""
@@ -123,8 +161,11 @@ class Cages:
                 start_new_session=True,
             )
         except OSError as error:
-            _log.warning("no keeper (%s): what a killed service leaves is ended only at its next start", error)
+            if not self._keeperless:
+                _log.warning("no keeper (%s): what a killed service leaves is ended only at its next start", error)
+            self._keeperless = True
         else:
+            self._keeperless = False
             self._launched.add(self._keeper.pid)
 
 

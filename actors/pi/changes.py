@@ -23,7 +23,7 @@ _UPLOADS: Final = "uploads"
 async def changed_since(workspace: str, since: float) -> int | None:
     """The number of regular files with a modification time of at least `since` (Unix seconds); None: not in time."""
     try:
-        return await off_thread(partial(_count, workspace, since), seconds=WAIT)
+        return await off_thread(partial(_count, workspace, since), place=workspace, seconds=WAIT)
     except TooSlow:
         return None
 

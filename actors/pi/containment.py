@@ -20,6 +20,9 @@ STORM_PATIENCE: Final = 5.0
 """Seconds for which new ones are looked for while they keep coming."""
 _QUIET: Final = 3
 """How often nothing new must have been found: one that is just being replaced by its child is not seen."""
+_GLANCES: Final = 50
+"""How often, at most, one search looks for those that began while it went through all others: what lives for a
+millisecond and leaves a child behind is seen by such a glance, and hardly ever by a look at all of /proc."""
 _LOOK_EVERY: Final = 0.005
 
 
@@ -61,12 +64,18 @@ def kill_all(find: Callable[[], Iterable[int]]) -> int:
 def marked(mark: str) -> Iterator[int]:
     """The processes, not counting zombies, whose mark it is or begins with it. None where there is no /proc."""
     exact, beginning = f"{MARK}={mark}".encode(), f"{MARK}={mark}-".encode()
-    for pid in _pids():
-        with suppress(OSError):  # gone meanwhile, or another user's
-            with open(f"/proc/{pid}/environ", "rb") as file:
-                variables = file.read().split(b"\0")
-            if any(variable == exact or variable.startswith(beginning) for variable in variables):
-                yield pid
+    seen: set[int] = set()
+    for _ in range(_GLANCES):
+        fresh = [pid for pid in _pids() if pid not in seen]
+        if not fresh:
+            return
+        for pid in fresh:
+            with suppress(OSError):  # gone meanwhile, or another user's
+                with open(f"/proc/{pid}/environ", "rb") as file:
+                    variables = file.read().split(b"\0")
+                if any(variable == exact or variable.startswith(beginning) for variable in variables):
+                    yield pid
+        seen.update(fresh)
 
 
 def begotten(roots: Iterable[int]) -> Iterator[int]:

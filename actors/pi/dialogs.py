@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable
 from typing import Final
 
 import msgspec
+import trio
 
 from actors.messages import AgentEvent, QuestionAsked, QuestionClosed
 from actors.pi import commands, host_tools
@@ -23,12 +24,16 @@ DISMISSED: Final = "The person dismissed the question and gave no answer."
 
 
 class _Open(msgspec.Struct, frozen=True):
-    """A question that waits. `options`: pi's words by those that people see; `hosted`: a host tool asked it."""
+    """A question that waits. `options`: pi's words by those that people see; `hosted`: a host tool asked it.
+
+    `until`: the monotonic second at which pi waits for it no more, of which it says nothing; None for never.
+    """
 
     turn: str
     method: DialogMethod
     options: dict[str, str]
     hosted: bool
+    until: float | None
 
 
 class Dialogs:
@@ -45,6 +50,11 @@ class Dialogs:
         self._reply = reply
         self._tell = tell
         self._open: dict[str, _Open] = {}  # as many as the session tracks
+
+    @property
+    def waits(self) -> bool:
+        """Whether pi waits for a person."""
+        return any(each.until is None or trio.current_time() < each.until for each in self._open.values())
 
     async def ask(self, turn: str, dialog: DialogRequested) -> None:
         """An extension's question."""
@@ -71,7 +81,8 @@ class Dialogs:
 
     async def _ask(self, turn: str, dialog: DialogRequested, *, hosted: bool) -> None:
         options = _shown(dialog.options)
-        self._open[dialog.id] = _Open(turn, dialog.method, options, hosted)
+        until = None if dialog.timeout is None else trio.current_time() + dialog.timeout
+        self._open[dialog.id] = _Open(turn, dialog.method, options, hosted, until)
         await self._tell(
             QuestionAsked(
                 turn=turn,

@@ -63,3 +63,18 @@ class AgentHung(PiError):
 
 class Misconfigured(PiError):
     """pi runs, but not as it is configured to; the sentence names the key and the mend."""
+
+
+class SessionUnfit(Misconfigured):
+    """The room's session cannot be gone on with as it is: only another one, or a mend of its file, helps."""
+
+
+class SessionUnsaved(PiError):
+    """pi's session is not on the disk as pi has it in its memory: what pi adds now would not fit what is there."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(
+            f"pi could not write its session ({file}): the disk is full or failing, or the file was removed; pi is "
+            "started anew from what is there"
+        )
+        self.file = file

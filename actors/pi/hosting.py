@@ -81,7 +81,9 @@ class Hosting:
         shown = file.path[:_PATH_SHOWN]
         try:
             copy, size = await off_thread(
-                partial(take_out, self._room.workspace, file.path, self._outgoing), seconds=COPY_DEADLINE
+                partial(take_out, self._room.workspace, file.path, self._outgoing),
+                place=self._room.workspace,
+                seconds=COPY_DEADLINE,
             )
         except NotOurs as error:
             return f"Error: {shown} {error}. Only regular files inside the workspace can be sent.", True

@@ -21,6 +21,7 @@ from actors.pi.host_tools import MARK_VARIABLE, TOOLS_VARIABLE, definitions
 from actors.pi.ladder import Limits
 from actors.pi.process import LaunchSpec
 from actors.pi.providers import Provider, pi_argv, pi_environment
+from actors.pi.stalls import Patience
 from actors.settings import Secret
 
 _PACKAGE: Final = Path("pi/node_modules/@earendil-works/pi-coding-agent")
@@ -67,6 +68,7 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
     """All that is the same for every room's agent. `environ`: what agents may see of the service's environment.
 
     `cages`: what keeps all that an agent begins together, so that it ends with it; `limits`: what one may use.
+    `patience`: how long one may bring forth nothing.
     """
 
     installation: Installation
@@ -78,6 +80,7 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
     environ: Mapping[str, str]
     cages: Cages = Cages()
     limits: Limits = Limits()
+    patience: Patience = Patience()
 
     @property
     def tmp_dir(self) -> Path:
@@ -96,7 +99,7 @@ class AgentPlan(msgspec.Struct, frozen=True, kw_only=True):
     def spec(self, room: Room, mark: str) -> LaunchSpec:
         """How to start the room's pi. `mark`: by it the calls of our tools are known; each process has its own."""
         installation = self.installation
-        extra = pi_environment(self.agent_dir) | {
+        extra = pi_environment(self.agent_dir, self.provider) | {
             "TMPDIR": str(self.tmp_dir),
             "NODE_COMPILE_CACHE": str(self.cache_dir),  # which is else in the temporary folder
             TOOLS_VARIABLE: definitions(),

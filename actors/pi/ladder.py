@@ -79,6 +79,31 @@ def describe(probed: Probed) -> str:
     return " ".join(words)
 
 
+def summary(probed: Probed) -> str:
+    """The rung, what it does not catch and what limits it keeps, in a line for the tree."""
+    rung = choose(probed)
+    limits = " and ".join(_kept(probed, rung)) or "none"
+    return f"{_SHORT[rung]}; limits: {limits}"
+
+
+def unkept(probed: Probed, limits: Limits) -> str:
+    """A sentence about those of the limits that are wanted and cannot be kept here; empty if all can."""
+    wanted = {"memory": limits.memory, "processes": limits.processes}
+    kept = _kept(probed, choose(probed))
+    lacking = [name for name, value in wanted.items() if value is not None and name not in kept]
+    if not lacking:
+        return ""
+    keys = " and ".join(f"{name}_max" for name in lacking)
+    return (
+        f"{keys} under [pi] cannot be kept here: that takes a cgroup with its controllers (Delegate=yes in the unit)."
+    )
+
+
+_SHORT: Final = {
+    Rung.CGROUP: "a cgroup for each agent; not caught: what leaves it, what other services start",
+    Rung.NAMESPACE: "a pid namespace for each agent; not caught: what other services start",
+    Rung.MARKS: "marks in the environment only; not caught: what clears it, what other services start",
+}
 _HOLDS: Final = {
     Rung.CGROUP: "Each agent runs in a cgroup of its own, and all that is in it ends with it.",
     Rung.NAMESPACE: "Each agent runs in a pid namespace of its own, and all that is in it ends with it.",
@@ -102,12 +127,14 @@ _MISSES_ALONE: Final = (
 )
 
 
-def _limits(probed: Probed, rung: Rung) -> str:
-    kept = []
+def _kept(probed: Probed, rung: Rung) -> list[str]:
     if rung is Rung.CGROUP:
-        kept = [name for name, controller in _CONTROLLERS.items() if controller in probed.controllers]
-    elif rung is Rung.NAMESPACE and probed.counts_processes:
-        kept = ["processes"]
+        return [name for name, controller in _CONTROLLERS.items() if controller in probed.controllers]
+    return ["processes"] if rung is Rung.NAMESPACE and probed.counts_processes else []
+
+
+def _limits(probed: Probed, rung: Rung) -> str:
+    kept = _kept(probed, rung)
     return f"Limits for each agent: {' and '.join(kept)}." if kept else "Limits for each agent: none can be set here."
 
 

@@ -5,7 +5,9 @@ is said once, by `listen`: a call that can have no answer any more waits to be c
 """
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from math import inf
 from typing import Final, Never
 
 import trio
@@ -31,7 +33,10 @@ class Link:
 
     def __init__(self, proc: Proc) -> None:
         self.session = Session()
+        self.deaf = False
+        """Whether what pi says is not heard now, because whoever it is told to does not take it."""
         self._proc = proc
+        self._clocks: dict[trio.CancelScope, float] = {}  # with what is left of them, while they stand
         self._waiting: dict[str, _Waiter] = {}
         self._ignored = 0
 
@@ -51,11 +56,25 @@ class Link:
                         case outputs.Ignored():
                             self._log_ignored(output)
                         case _:
+                            self._stop_clocks()
                             await hear(output)
+                            self._start_clocks()
         with trio.move_on_after(END_DEADLINE):
             exited = await self._proc.wait()
             raise AgentEnded(str(exited), redact(self._proc.stderr_tail()))
         raise AgentHung("closed its output and did not end", END_DEADLINE)
+
+    @contextmanager
+    def patience(self, seconds: float) -> Iterator[trio.CancelScope]:
+        """As `trio.move_on_after`, but time does not pass while we are deaf: pi may have answered long ago."""
+        with trio.CancelScope() as scope:
+            self._clocks[scope] = seconds
+            if not self.deaf:
+                scope.deadline = trio.current_time() + seconds
+            try:
+                yield scope
+            finally:
+                del self._clocks[scope]
 
     async def call(self, command: commands.Command) -> Responded:
         """Send a command and wait for its answer, however long. Raises TooManyPending, AgentHung."""
@@ -73,6 +92,21 @@ class Link:
         line = self.session.answer(answer)
         if line is not None:
             await self._write(line)
+
+    def _stop_clocks(self) -> None:
+        self.deaf = True
+        if self._clocks:
+            now = trio.current_time()
+            for scope in self._clocks:
+                self._clocks[scope] = max(0.0, scope.deadline - now)
+                scope.deadline = inf
+
+    def _start_clocks(self) -> None:
+        self.deaf = False
+        if self._clocks:
+            now = trio.current_time()
+            for scope, left in self._clocks.items():
+                scope.deadline = now + left
 
     def _log_ignored(self, output: outputs.Ignored) -> None:
         self._ignored += 1

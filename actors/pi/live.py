@@ -7,6 +7,7 @@ process: it raises, and its owner does.
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Never
@@ -27,9 +28,10 @@ from actors.messages import (
     StoreRequest,
     TextGrew,
 )
+from actors.phrases import lasting
 from actors.pi import answers, commands, outputs
 from actors.pi.dialogs import Dialogs
-from actors.pi.errors import AgentHung, Misconfigured, TooManyPending
+from actors.pi.errors import AgentHung, SessionUnfit, TooManyPending
 from actors.pi.history import History, messages_of
 from actors.pi.host_tools import read_call
 from actors.pi.hosting import Hosting
@@ -38,8 +40,10 @@ from actors.pi.models import Models
 from actors.pi.process import Proc
 from actors.pi.providers import Provider
 from actors.pi.run import Around, Run, plain
+from actors.pi.stalls import Patience
+from actors.pi.watch import Watch
 from actors.redaction import redact
-from supervisor import Ref
+from supervisor import ActorError, Ref
 
 START_DEADLINE: Final = 30.0
 """Seconds from launch to a session that answers."""
@@ -61,7 +65,7 @@ class Live:
     """One process, from its greeting to its end.
 
     `room` and `provider`: what it was started with. `mark`: how our tools' calls are known. `outgoing`: the folder for
-    files on their way to people.
+    files on their way to people. `patience`: how long it may bring forth nothing.
     """
 
     def __init__(
@@ -73,6 +77,7 @@ class Live:
         incarnation: int,
         mark: str,
         outgoing: Path,
+        patience: Patience,
         store: Ref[StoreRequest],
         conversation: Ref[AgentEvent],
     ) -> None:
@@ -88,6 +93,9 @@ class Live:
         self._hosting = Hosting(
             room, outgoing=outgoing, store=store, dialogs=self._dialogs, reply=self._link.answer, tell=self._tell
         )
+        self._watch = Watch(
+            self._link, patience, run=lambda: self._running, waits=lambda: self._dialogs.waits, note=self.note
+        )
         self._ready = False
         self._wrong = ""  # what the room wants and cannot have, until it is told
         self._run: Run | None = None
@@ -101,17 +109,17 @@ class Live:
         session = self._link.session
         if not self._ready:
             return "starting pi"
+        silence = self._watch.silence
+        since = f", silent for {lasting(silence)}" if silence else ""
         if session.tools:
             *_, tool = session.tools.values()
-            return f"running {tool.name}: {tool.summary}"
-        if session.compacting:
-            return "compacting the session"
-        return "waiting for the model" if session.streaming else "idle"
+            return f"running {tool.name}: {tool.summary}{since}"
+        return f"{self._watch.doing.value}{since}"
 
     async def serve(self) -> Never:
         """Greet, then listen until the end. Raises AgentEnded, AgentHung, Misconfigured, perhaps in a group."""
         async with trio.open_nursery() as self._nursery:
-            for task in (self._greet, self._paint, self._fulfil, self._steer):
+            for task in (self._greet, self._paint, self._fulfil, self._steer, self._watch.look_on):
                 self._nursery.start_soon(task)
             await self._link.listen(self._hear)
 
@@ -186,7 +194,7 @@ class Live:
         await begin()
 
     async def _recall(self, turn: str, since: str | None) -> None:
-        with trio.move_on_after(RECALL_DEADLINE) as scope:
+        with self._link.patience(RECALL_DEADLINE) as scope:
             found = messages_of(await self._history.read(since))
         if scope.cancelled_caught:
             raise AgentHung("did not say what its session holds", RECALL_DEADLINE)
@@ -197,13 +205,14 @@ class Live:
         if self._run is not None and self._run.at_work:  # pi would abort it
             await self._say_compacted("the agent is at work; a session is summarised when its agent is idle")
             return
-        with trio.move_on_after(COMPACT_DEADLINE) as scope:
+        with self._link.patience(COMPACT_DEADLINE) as scope:
             answer = await self._link.call(commands.Compact(custom_instructions=instructions))
             await self._history.look()
         if scope.cancelled_caught:
             raise AgentHung("did not summarise its session", COMPACT_DEADLINE)
         done = answer.data if isinstance(answer.data, answers.Compacted) else answers.Compacted()
         await self._say_compacted(redact(answer.error), done)
+        self._history.see_saved()
 
     async def _say_compacted(self, error: str, done: answers.Compacted | None = None) -> None:
         before, after = (done.tokens_before, done.estimated_tokens_after) if done else (0, 0)
@@ -212,7 +221,7 @@ class Live:
         await self._tell(told)
 
     async def _set_model(self, model: str | None, thinking: str | None) -> None:
-        with trio.move_on_after(MODEL_DEADLINE) as scope:
+        with self._link.patience(MODEL_DEADLINE) as scope:
             error = await self._models.choose(model, thinking)
         if scope.cancelled_caught:
             raise AgentHung("did not change its model", MODEL_DEADLINE)
@@ -264,7 +273,7 @@ class Live:
 
     async def _greet(self) -> None:
         """Wait until the session answers, give it the room's model, and tell the conversation."""
-        with trio.move_on_after(START_DEADLINE) as scope:
+        with self._link.patience(START_DEADLINE) as scope:
             await self._check()
             await self._history.read(self._room.leaf)
             await self._history.count()
@@ -288,7 +297,7 @@ class Live:
         session_id = self._room.session_id
         if not isinstance(state.data, answers.State) or state.data.session_id != session_id:
             why = redact(state.error) or "it opened another"
-            raise Misconfigured(f"pi did not open the session {session_id}: {why}; /new begins a fresh one")
+            raise SessionUnfit(f"pi did not open the session {session_id}: {why}; /new begins a fresh one")
         self._models.note(state.data)
         await self._models.read()
         wanted = self._room.settings
@@ -298,6 +307,12 @@ class Live:
             used = self._models.current.id if self._models.current else "none"
             self._wrong = f"{self._wrong}. This room uses {used} until it is given another with /model or /think"
             _log.warning("room %s: %s", self._room.slug, self._wrong)
+
+    def note(self, text: str) -> None:
+        """Show this in the turn that is on, if it can be told at once."""
+        if self._run is not None and not self._run.told:
+            with suppress(ActorError):
+                self._conversation.tell_nowait(AgentNoted(turn=self._run.turn, text=text))
 
     async def _tell(self, event: AgentEvent) -> None:
         await self._conversation.tell(event)

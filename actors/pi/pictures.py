@@ -27,7 +27,9 @@ async def load(workspace: str, paths: Sequence[str]) -> tuple[tuple[Image, ...],
     left = MAX_TOTAL
     for path in paths:
         try:
-            image, size = await off_thread(partial(_read, workspace, path, min(left, MAX_SIZE)), seconds=READ_DEADLINE)
+            image, size = await off_thread(
+                partial(_read, workspace, path, min(left, MAX_SIZE)), place=workspace, seconds=READ_DEADLINE
+            )
         except NotOurs as error:
             refused.append(f"the picture {_name(path)} was left out: it {error}")
         except TooSlow as error:

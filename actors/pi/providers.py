@@ -1,6 +1,7 @@
 """Which model pi is to talk to, and how it is told: the settings in, pi's arguments, files and secrets out.
 
-Asked by `tree` and by whoever makes an agent. Pure. Keys go to pi by environment only, never by argument or file.
+Asked by `tree` and by whoever makes an agent. Pure. Keys go to pi by environment only, never by argument or file; our
+extension takes them out of it before any tool runs.
 Written against pi 0.87.1: docs/cli.md, settings.md, models.md.
 """
 
@@ -19,6 +20,8 @@ from actors.settings import PiSettings, Secret, Thinking
 
 KEY_VARIABLE: Final = "DISPATCHD_LLM_KEY"
 """Where a provider that is not in pi's catalogue finds its key."""
+LOGIN_VARIABLE: Final = "DISPATCHD_HOST_LOGIN"
+"""Where our extension reads which variable has the key of which provider, to take it out of pi's environment."""
 COMPATIBLE: Final = "compatible"
 """pi's id for an endpoint that was given no provider's name."""
 _NAMES_SHOWN: Final = 8
@@ -27,8 +30,8 @@ _NAMES_SHOWN: Final = 8
 class Provider(msgspec.Struct, frozen=True, kw_only=True):
     """A provider and model as pi is to be told of them.
 
-    `secrets`: by the name of the environment variable in which pi looks. `providers`: what is to stand under that word
-    in the `models.json` of the service's own pi folder.
+    `secrets`: by the name of the environment variable in which pi looks; keys of this provider. `providers`: what is to
+    stand under that word in the `models.json` of the service's own pi folder.
     """
 
     id: str
@@ -100,14 +103,20 @@ def model_check(available: Iterable[Model], provider: str, model: str) -> str | 
     return f"[pi] model (or LLM_MODEL): {provider} has no model {model}; {_near(model, names)}."
 
 
-def agent_files(provider: Provider, *, trust_projects: bool) -> dict[str, str]:
+def agent_files(
+    provider: Provider, *, trust_projects: bool, model_timeout: float = PiSettings().model_timeout
+) -> dict[str, str]:
     """The files of the service's own pi folder, by name; to be written (0600) before pi starts, over what is there.
 
+    `model_timeout`: seconds in which a provider must say something.
     Never for an `agent_dir` of the user's: that one stays as it is. No file holds a key.
     """
     settings = {
         "retry": {"enabled": True, "maxRetries": 3, "baseDelayMs": 2000},
-        "httpIdleTimeoutMs": 300_000,
+        # For the head of an answer and between any two pieces of it, so a long answer is no matter. A provider that is
+        # dead is known, and said, after the first of four tries; the last has failed after 4 x 120 + 2 + 4 + 8 s, which
+        # is a bit more than 8 minutes, instead of the 20 that pi's own 300 s come to.
+        "httpIdleTimeoutMs": round(model_timeout * 1000),
         "steeringMode": "all",  # who writes three short messages wants one answer
         "enableInstallTelemetry": False,
         "defaultProjectTrust": "always" if trust_projects else "never",
@@ -119,9 +128,13 @@ def agent_files(provider: Provider, *, trust_projects: bool) -> dict[str, str]:
     }
 
 
-def pi_environment(agent_dir: Path) -> dict[str, str]:
-    """What pi is told by environment beside the secrets: its folder, and to call nobody but the model."""
-    return {
+def pi_environment(agent_dir: Path, provider: Provider | None = None) -> dict[str, str]:
+    """What pi is told by environment beside the secrets: its folder, and to call nobody but the model.
+
+    `provider`: whose key our extension is to take out of there; None for a pi without our extension.
+    """
+    login = {} if provider is None or not provider.secrets else {provider.id: next(iter(provider.secrets))}
+    return ({LOGIN_VARIABLE: json.dumps(login)} if login else {}) | {
         "PI_CODING_AGENT_DIR": str(agent_dir),
         "PI_OFFLINE": "1",
         "PI_SKIP_VERSION_CHECK": "1",

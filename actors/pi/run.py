@@ -31,6 +31,8 @@ from actors.redaction import redact
 
 ABORT_DEADLINE: Final = 10.0
 """Seconds from an abort to the run's end."""
+SETTLE_DEADLINE: Final = 30.0
+"""Seconds for pi to say where its session stands after a run: nobody else would end one that hangs by then."""
 ABORT_AGAIN: Final = 0.5
 """Seconds until an abort is repeated: pi takes one that overtakes its run for one of nothing."""
 
@@ -66,6 +68,7 @@ class Run:
         self._began = trio.Event()
         self._over = trio.Event()
         self._abort_asked = False
+        self._stall = ""  # why it is ended, unless a person wanted it
         self._prompt_unheard = False
         self._steers = Steers()
         self._handing = trio.Lock()
@@ -124,14 +127,13 @@ class Run:
             if not answer.ok:
                 self._steers.keep(steer.inbound)
 
-    async def _give_back(self) -> None:
-        """Take from pi what the model did not hear: it would ride on the next run."""
+    async def _give_back(self) -> list[int]:
+        """Take from pi what the model did not hear: it would ride on the next run. Returns what it did hear, untold."""
         async with self._handing:  # what is just being handed over is in pi's queue afterwards
             pass
         if self._steers.waiting:
             await self._clear_queue()
-        for inbound in self._steers.settle(self._left):
-            await self._taken(inbound)
+        return list(self._steers.settle(self._left))
 
     async def _clear_queue(self) -> None:
         cleared = (await self._link.call(commands.ClearQueue())).data
@@ -156,21 +158,31 @@ class Run:
         if self.told or not (self._sent or self.on):
             return
         self._abort_asked = True
+        self._stall = ""
         if self._sent:
             self._around.nursery.start_soon(self._abort)
         else:  # pi knows nothing of it, and is to hear nothing
             self._end()
             self._around.nursery.start_soon(self._settle, outputs.Settled("aborted", "", "", aborted=True))
 
-    async def _abort(self) -> None:
-        with trio.move_on_after(ABORT_DEADLINE):
+    def end_stalled(self, why: str, hung: AgentHung | None = None) -> None:
+        """End it because nothing comes of it any more, and have its end say `why`. `hung`: what is raised if pi does
+        not end it."""
+        if not self.at_work or self._abort_asked:
+            return  # over, or being ended
+        self._abort_asked = True
+        self._stall = why
+        self._around.nursery.start_soon(self._abort, hung)
+
+    async def _abort(self, hung: AgentHung | None = None) -> None:
+        with self._link.patience(ABORT_DEADLINE):
             while True:
                 await self._clear_queue()  # what is queued would survive and ride on the next run
                 await self._link.call(commands.Abort())
                 with trio.move_on_after(ABORT_AGAIN):
                     await self._over.wait()
                     return
-        raise AgentHung("did not end its run", ABORT_DEADLINE)
+        raise hung or AgentHung("did not end its run", ABORT_DEADLINE)
 
     def _end(self) -> None:
         self._over.set()
@@ -208,24 +220,33 @@ class Run:
     async def _settle(self, settled: outputs.Settled) -> None:
         """Say what it came to. Until this has asked pi all that it asks, an abort still finds the run."""
         self._end()
-        await self._give_back()
-        files = await self._look() if self._sent else None
+        with self._link.patience(SETTLE_DEADLINE) as scope:
+            taken = await self._give_back()
+            files = await self._look() if self._sent else None
+        if scope.cancelled_caught:
+            raise AgentHung("did not say where its session stands", SETTLE_DEADLINE)
+        for inbound in taken:
+            await self._taken(inbound)
         # Aborted before its first word or in a tool, pi ends a run with an error or with nothing at all.
         aborted = settled.aborted or (self._abort_asked and settled.stop_reason not in _ANSWERED)
+        reason, error = "aborted" if aborted else settled.stop_reason or "error", settled.error
+        if aborted and self._stall:
+            reason, error = "error", self._stall
         self.told = True
         await self._around.tell(
             TurnSettled(
                 turn=self.turn,
                 incarnation=self._around.incarnation,
                 text=redact(settled.text),
-                stop_reason="aborted" if aborted else settled.stop_reason or "error",
-                error=redact(settled.error or ("" if settled.stop_reason else "pi ended the run without an answer")),
+                stop_reason=reason,
+                error=redact(error or ("" if settled.stop_reason else "pi ended the run without an answer")),
                 leaf=self._around.history.leaf,
                 unconsumed=self._steers.unheard,
                 usage=self._around.history.usage,
                 files=files,
             )
         )
+        self._around.history.see_saved()
 
     async def _look(self) -> int | None:
         """See where the session stands now; how many files the turn has changed."""

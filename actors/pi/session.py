@@ -11,6 +11,8 @@ from itertools import count
 import msgspec
 
 from actors.pi import answers, commands, outputs, protocol
+from actors.pi.activity import Activity, Doing
+from actors.pi.arguments import LOOKED_AT, SUMMARY, summary
 from actors.pi.errors import TooManyPending
 from actors.pi.framing import Oversized
 from actors.pi.outputs import Output
@@ -19,8 +21,6 @@ from actors.redaction import redact
 
 MAX_PENDING = 64
 _MAX_TRACKED = 256  # tools or dialogs at once, and kinds of unknown events told of
-_SUMMARY = 120
-_LOOKED_AT = 4096  # characters of a text that is cut to a line: a secret in it is a short one
 _DIALOGS: dict[str, outputs.DialogMethod] = {
     "select": "select",
     "confirm": "confirm",
@@ -48,18 +48,6 @@ class Counts(msgspec.Struct):
     stray: int = 0
 
 
-class _Args(msgspec.Struct):
-    """The arguments that tell a person what a tool does, the most telling first; a tool has one or two of them."""
-
-    command: object = None
-    pattern: object = None
-    query: object = None
-    url: object = None
-    task: object = None
-    path: object = None
-    file_path: object = None
-
-
 class Session:
     """The state of one pi process as its records tell it. A new process gets a new Session.
 
@@ -79,6 +67,7 @@ class Session:
         self._tools: dict[str, Tool] = {}
         self._dialogs: dict[str, set[str]] = {}  # dialog -> the tools that were running when it was asked
         self._told: set[str] = set()
+        self._activity = Activity()
         self._abort_sent = False
         self._transcript = Transcript()
 
@@ -91,6 +80,20 @@ class Session:
     def tools(self) -> Mapping[str, Tool]:
         """The tools that run, by id, in the order of their start."""
         return self._tools
+
+    @property
+    def doing(self) -> Doing:
+        """What pi does, so far as its records tell; whether it waits for a person is not among that."""
+        if self.tools:
+            return Doing.TOOL
+        if self.compacting:
+            return Doing.COMPACTING
+        return self._activity.step if self.streaming else Doing.IDLE
+
+    @property
+    def moved(self) -> float:
+        """When it last got on with it, as `Activity` has it."""
+        return self._activity.moved
 
     @property
     def pending(self) -> int:
@@ -119,6 +122,7 @@ class Session:
     def receive(self, line: bytes | Oversized, *, now: float) -> list[Output]:
         """What `line` means. Never raises."""
         record = protocol.decode_cut(line) if isinstance(line, Oversized) else protocol.decode(line)
+        self._activity.saw(record, now)
         match record:
             case protocol.Response():
                 return self._respond(record)
@@ -150,7 +154,7 @@ class Session:
             case protocol.MessageEnd(message=message):
                 return [self._end_message(message)]
             case protocol.ToolExecutionStart(tool_call_id=call, tool_name=name, args=args):
-                tool = Tool(call, name, _summary(args), now)
+                tool = Tool(call, name, summary(args), now)
                 if len(self._tools) < _MAX_TRACKED:
                     self._tools[call] = tool
                 return [outputs.ToolStarted(call, name, tool.summary)]
@@ -257,20 +261,6 @@ class Session:
         return [outputs.Ignored("unknown", _cut(kind))]
 
 
-def _summary(args: msgspec.Raw) -> str:
-    """The most telling argument, on one line."""
-    try:
-        decoded = msgspec.json.decode(args, type=_Args)
-    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
-        return ""
-    for name in _Args.__struct_fields__:
-        value = getattr(decoded, name)
-        if isinstance(value, str) and value:
-            line = " ".join(redact(value[:_LOOKED_AT]).split())
-            return line if len(line) <= _SUMMARY else line[: _SUMMARY - 1] + "…"
-    return ""
-
-
 def _cut(text: str) -> str:
     """A line or two of it, for the log."""
-    return redact(text[:_LOOKED_AT])[: 2 * _SUMMARY]
+    return redact(text[:LOOKED_AT])[: 2 * SUMMARY]

@@ -14,8 +14,8 @@ from actors import commands
 from actors.messages import Binding, Button, Compacted, ModelSet, Queued, SessionInfo
 from actors.phrases import code, inert, tokens
 from actors.rooms import words
-from actors.rooms.ends import note
-from actors.rooms.line import Line
+from actors.rooms.ends import STOPPED, note
+from actors.rooms.line import Line, groups
 from actors.rooms.questions import Questions, read
 from actors.rooms.replies import View, known_projects, reply, said
 from actors.rooms.steps import Answer, Phase, RestartAgent, SendCompact, SendModel, Step
@@ -25,6 +25,8 @@ LEVELS: Final = ("off", "minimal", "low", "medium", "high", "xhigh", "max")
 MOST_BUTTONS: Final = 8
 WORDS_LEFT: Final = "The words behind the command were not sent on: send them as a message of their own."
 
+_LAST: Final = ("stop", "new", "resume", "topic")
+"""Those that end what runs, and are answered when it has ended."""
 _BEFORE_RUN: Final = (Phase.IDLE, Phase.BEGINNING, Phase.FETCHING, Phase.RECALLING)
 
 
@@ -38,6 +40,7 @@ class Commands:
         self._questions = questions
         self._waiting: dict[int, Queued] = {}
         self._in_hand: set[int] = set()
+        self._deciding: set[int] = set()  # of these, those that change what is held
         self._setting: Queued | None = None
         self._compacting: Queued | None = None
         self._summary_unwanted = False  # a command waits for its end
@@ -47,10 +50,27 @@ class Commands:
         """Whether none waits."""
         return not self._waiting
 
+    @property
+    def deciding(self) -> bool:
+        """Whether what waits is about to change: the pull that follows that answer says what stands first then."""
+        return bool(self._deciding)
+
+    @property
+    def stopping(self) -> bool:
+        """Whether one waits that ends what runs."""
+        return self.stopper is not None
+
+    @property
+    def stopper(self) -> int | None:
+        """The id of the first of those, which says what is held if that was not said yet."""
+        waiting = (row for row in self._waiting.values() if row.id not in self._in_hand)
+        return next((row.id for row in waiting if row.command in _LAST), None)
+
     def update(self, rows: Sequence[Queued]) -> None:
         """The commands that wait, as they are now."""
         self._waiting = {row.id: row for row in rows}
         self._in_hand &= self._waiting.keys()
+        self._deciding &= self._waiting.keys()
 
     def take(self, view: View) -> list[Step]:
         """What follows from those that need not wait any longer."""
@@ -65,6 +85,8 @@ class Commands:
             self._in_hand.add(command.id)
             steps += taken
             view = self._after(taken, view)
+            if any(isinstance(step, Answer) and step.held is not None for step in taken):
+                self._deciding.add(command.id)
             if any(isinstance(step, Answer) and (step.fresh or step.session is not None) for step in taken):
                 break  # what is left belongs to that session; the pull that follows an answer brings it back
         if self._summary_unwanted and not unwanted:
@@ -114,11 +136,17 @@ class Commands:
             self._setting = None
         return self._end_summary("The session was not summarised: its agent has ended.")
 
-    def held_answers(self) -> tuple[list[str], list[Answer]]:
-        """The answers to questions that were cut off, for the note that makes the agent go on; and their end."""
+    def refused(self) -> None:
+        """The agent has not heard what it was to go on with."""
+        self._in_hand -= self._questions.cut_off()
+
+    def held_answers(self) -> list[str]:
+        """The answers to questions that were cut off, for the note that makes the agent go on."""
         held = [row for row in self._waiting.values() if row.command == "answer" and row.id not in self._in_hand]
         self._in_hand |= {row.id for row in held}
-        return [read(row)[1] for row in held], [self._questions.told_late(row) for row in held]
+        for row in held:
+            self._questions.tell_late(row)
+        return [read(row)[1] for row in held]
 
     def _end_summary(self, text: str) -> list[Step]:
         command, self._compacting, self._summary_unwanted = self._compacting, None, False
@@ -130,7 +158,7 @@ class Commands:
         """What follows from a command; None if it has to wait."""
         name, argument = command.command or "", commands.argument(command.text).strip()
         match name:
-            case "stop" | "new" | "resume" | "topic":
+            case _ if name in _LAST:
                 return self._take_last(command, argument, view)
             case "compact":
                 return self._compact(command, argument, view)
@@ -140,6 +168,8 @@ class Commands:
                 return self._answer(command, view)
             case "steer_it" | "keep_it" | "drop_it":
                 return self._choose(command, argument)
+            case "run_held" | "drop_held":
+                return self._decide(command, argument)
             case _:
                 return _with_words_left(reply(command, view, self._projects), command, argument)
 
@@ -157,30 +187,46 @@ class Commands:
         match command.command:
             case "stop":
                 ended = "The summary is given up." if view.phase is Phase.COMPACTING else "Nothing is running."
-                steps: list[Step] = [Answer(command)] if command.saw_end else said(command, ended)
+                if not command.saw_end:
+                    done = self._holding(command, ended)
+                elif self._line.unannounced:  # what it stopped did not say so: it was just ending
+                    done = self._holding(command, STOPPED)
+                else:
+                    done = Answer(command)
             case "new":
-                steps = [Answer(command, (note(f"A new session begins. {kept}", command.message_id),), fresh=True)]
+                done = self._holding(command, f"A new session begins. {kept}")._replace(fresh=True)
             case "topic":
                 binding = Binding(project=argument, workspace=str(self._projects[argument]))
                 text = f"This room works in {code(binding.workspace)} now, in a new session. {kept}"
-                steps = [Answer(command, (note(text, command.message_id),), fresh=True, binding=binding)]
+                done = self._holding(command, text)._replace(fresh=True, binding=binding, held="hold")
             case _:
                 assert found is not None
                 text = f"The session {code(found.id)} goes on. {kept}"
-                steps = [Answer(command, (note(text, command.message_id),), session=found.id)]
+                done = self._holding(command, text)._replace(session=found.id, held="hold")
         left = [] if command.command == "stop" else self._questions.leave()
-        return [*left, *_with_words_left(steps, command, argument)]
+        return [*left, *_with_words_left([done], command, argument)]
 
     def _hold(self, command: Queued, view: View) -> bool:
-        """Whether the command has to wait until what it stops is over: the turn, or a message that it found waiting."""
+        """Whether the command has to wait until what it stops is over."""
         if view.phase is Phase.COMPACTING:
             self._summary_unwanted = True
             return command.command != "stop"
-        waits = bool(view.queue) and view.queue[0].id < command.id and not command.saw_end
-        if view.turn is None and view.phase is Phase.IDLE and not waits:
+        if view.turn is None and view.phase is Phase.IDLE:
             return False
         self.stop = True
         return True
+
+    def _holding(self, command: Queued, text: str) -> Answer:
+        """The answer to what has stopped the room, with a word about what is held, unless its turn has said that."""
+        # What waits when `stop` or `new` is accepted is held with that; the others find it waiting still.
+        waits = [row for row in self._line.rows if row.id < command.id and command.command in ("resume", "topic")]
+        said = command.saw_end and not waits and not self._line.unannounced
+        held = 0 if said else self._line.announce(waits)
+        if not held:
+            return Answer(command, (note(text, command.message_id),))
+        key = f"held:{command.id}"
+        told = note(f"{text} {words.held(held)}", command.message_id)
+        return Answer(command, (msgspec.structs.replace(told, buttons=words.hold(key), key=key),))
 
     def _compact(self, command: Queued, instructions: str, view: View) -> list[Step] | None:
         if view.failed:
@@ -224,16 +270,43 @@ class Commands:
 
     def _choose(self, command: Queued, argument: str) -> list[Step]:
         """The buttons under the note about a message that waits."""
-        group = self._line.group_of(int(argument)) if argument.isdecimal() else ()
+        drop = command.command == "drop_it"
+        group = self._line.group_of(int(argument), or_held=drop) if argument.isdecimal() else ()
         if not group:
             return said(command, "That message does not wait any more.")
-        if command.command == "drop_it":
+        if drop:
             self._line.leave([row.id for row in group])
             marked = tuple(row.message_id for row in group if row.message_id is not None)
             return [Answer(command, (words.dropped(group[0]),), drop=group[0].id, receipts=marked)]
         keep = command.command == "keep_it"
         self._line.choose(group, "follow_up" if keep else "steer")
         return [Answer(command, (words.kept(group[0]),) if keep else ())]
+
+    def _decide(self, command: Queued, key: str) -> list[Step]:
+        """The buttons under the word about what is held. `key`: of that delivery, which says from now on what was."""
+        held, run = groups(self._line.held), command.command == "run_held"
+        others = self._waiting.values()
+        if any(each.command in ("stop", "new") and each.id > command.id for each in others):
+            return [Answer(command)]  # a later stop says what is held now
+        if any(each.command in ("run_held", "drop_held") and each.id in self._in_hand for each in others):
+            return [Answer(command)]  # the first word counts
+        count = "1 held message" if len(held) == 1 else f"{len(held)} held messages"
+        if not held:
+            text = "Nothing is held any more."
+        elif run:
+            text = f"{count} {'goes' if len(held) == 1 else 'go'} on now."
+        else:
+            text = f"Dropped: {count}, not done."
+        told = note(text, command.message_id)
+        if key.startswith("held:"):
+            told = msgspec.structs.replace(told, reply_to=None, key=key)
+        if not held:
+            return [Answer(command, (told,))]
+        if run:
+            return [Answer(command, (told,), held="run")]
+        dropped = tuple(words.dropped(group[0]) for group in held if self._line.was_told(group))
+        marked = tuple(row.message_id for group in held for row in group if row.message_id is not None)
+        return [Answer(command, (told, *dropped), receipts=marked, held="drop")]
 
 
 def _with_words_left(steps: list[Step], command: Queued, argument: str) -> list[Step]:

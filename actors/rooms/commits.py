@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from actors.messages import AnswerCommand, BeginTurn, CloseQuestion, DeliveryKind, EndTurn, OpenQuestion
+from actors.messages import AnswerCommand, BeginTurn, CloseQuestion, DeliveryKind, EndTurn, Hop, OpenQuestion
 from actors.rooms import steps, words
 
 QUESTION_TIMEOUT: Final = 86400.0
@@ -26,7 +26,7 @@ def begin(slug: str, step: steps.Begin) -> BeginTurn:
     )
 
 
-def end(slug: str, step: steps.End, seconds: float) -> EndTurn:
+def end(slug: str, step: steps.End, seconds: float, hops: tuple[Hop, ...] = ()) -> EndTurn:
     """Commit 2. `seconds`: the agent's own time, which stands below its answer with what else is known."""
     footer = words.footer(seconds, step.cost, step.files)
     deliveries = tuple(
@@ -42,6 +42,8 @@ def end(slug: str, step: steps.End, seconds: float) -> EndTurn:
         deliveries=deliveries,
         returned=step.returned,
         cost=step.cost,
+        hold=step.hold,
+        hops=hops,
     )
 
 
@@ -56,6 +58,7 @@ def answer(slug: str, step: steps.Answer, session: str | None) -> AnswerCommand:
         settings=step.settings,
         drop=step.drop,
         retry=step.retry,
+        held=step.held,
     )
 
 

@@ -12,33 +12,32 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
+import trio
+
 from actors.asking import insist
+from actors.errors import Unfit
 from actors.messages import (
     AgentEvent,
+    AgentLost,
     AgentMessage,
     AgentNoted,
     AgentReady,
     BusyMode,
-    Compacted,
+    DropQuarantined,
     EndProgress,
     Fetch,
     FileOffered,
-    GetRoom,
     JoinTurn,
     ListRooms,
     Mark,
-    ModelSet,
     NewDelivery,
     OutboxMessage,
     Outcome,
+    PartTurn,
     Place,
-    PromptRefused,
     Pull,
-    QuestionAsked,
-    QuestionClosed,
     Queued,
     React,
-    Recalled,
     Reopen,
     RequestStop,
     Room,
@@ -46,7 +45,6 @@ from actors.messages import (
     RoomIdle,
     SendToSleep,
     Sessions,
-    SteerTaken,
     StoreRequest,
     Tell,
     TextGrew,
@@ -55,20 +53,23 @@ from actors.messages import (
     ToolStarted,
     TurnSettled,
     TurnTooLong,
-    UnfinishedRooms,
     Wake,
     WakeRoom,
     Work,
 )
-from actors.rooms import commits, prompts, steps, words
-from actors.rooms.failures import last_failure
+from actors.rooms import commits, ends, prompts, steps, words
+from actors.rooms.failures import RoomTrouble, has_failed, last_failure
+from actors.rooms.fates import ORDERLY, Setting
 from actors.rooms.fetching import Fetching, FilesHere
+from actors.rooms.hearing import hear
 from actors.rooms.line import BURST_QUIET, BurstQuiet
+from actors.rooms.neighbours import Neighbours
 from actors.rooms.owntime import OwnTime
 from actors.rooms.questions import QuestionOver
 from actors.rooms.showing import Showing
-from actors.rooms.steps import Known, Phase, Step
+from actors.rooms.steps import Known, Step
 from actors.rooms.turns import Turns
+from actors.rooms.way import Way
 from supervisor import Actor, ActorError, Description, Down, Mailbox, MailboxFull, Message, Overflow, Ref, State, Timer
 
 _MARKS: Final = {
@@ -76,7 +77,12 @@ _MARKS: Final = {
     Outcome.FAILED: Mark.FAILED,
     Outcome.QUARANTINED: Mark.FAILED,
     Outcome.STOPPED: Mark.STOPPED,
+    Outcome.INTERRUPTED: Mark.FAILED,
+    Outcome.WAITING: Mark.STOPPED,  # it goes on as the turn that the answer begins
 }
+LAST_WORD: Final = 3.0
+"""Seconds that a stop waits for the store to note that its turn was parted."""
+NOT_SET_ASIDE: Final = "This is not set aside any more."
 _ABOUT_ROOMS: Final = ("threads", "kill", "recreate")
 _ABOUT_SESSIONS: Final = ("sessions", "resume")
 
@@ -100,7 +106,7 @@ class Conversation(Actor[Hears]):
         *,
         store: Ref[StoreRequest],
         agent: Ref[AgentMessage],
-        router: Ref[RoomIdle | RoomBusy | WakeRoom | SendToSleep],
+        router: Ref[RoomIdle | RoomBusy | WakeRoom | SendToSleep | RoomTrouble],
         outbox: Callable[[Place], Ref[OutboxMessage]],
         files: Callable[[Place], Ref[Fetch] | None],
         new_session: Callable[[str], str],
@@ -108,11 +114,14 @@ class Conversation(Actor[Hears]):
         busy: BusyMode,
         capacity: int,
         projects: Mapping[str, Path],
+        on_restart: Setting,
+        failed: bool = False,
     ) -> None:
         """`files`: who fetches what came from a place; None if nobody can. `new_session`: makes an id for a slug.
 
         `turn_timeout`: seconds of the agent's own time. `busy`: what is done with a message that finds the agent busy,
-        unless the room says otherwise. `capacity`: how many may wait. `projects`: path by name.
+        unless the room says otherwise. `capacity`: how many may wait. `projects`: path by name. `on_restart`: the fate
+        of a turn that a crash cut off. `failed`: the room gave up, and this is the next try.
         """
         self._slug = slug
         self._store = store
@@ -123,7 +132,10 @@ class Conversation(Actor[Hears]):
         self._new_session = new_session
         self._turn_timeout = turn_timeout
         self._capacity = capacity
-        self._turns = Turns(busy, projects)
+        self._turns = Turns(busy, projects, on_restart, failed=failed)
+        self._way = Way()
+        self._look: Timer | None = None
+        self._neighbours = Neighbours(store, router, lambda room: outbox(room.place), self._say)
         self._pulled_room: Room | None = None
         self._told_idle = False
         self._question_timers: dict[int, Timer] = {}  # as many as there are questions that wait
@@ -148,9 +160,15 @@ class Conversation(Actor[Hears]):
                 self._showing.again(self._room)
             case TextGrew() | ToolStarted() | ToolEnded() | AgentNoted() | FileOffered():
                 self._showing.take(self._room, message)
+                if isinstance(message, TextGrew):
+                    self._way.spoke(message.turn, time.time())
                 if isinstance(message, FileOffered):
                     self._tell_outbox(Wake())
                 await self._obey(self._turns.questions.moved() if isinstance(message, ToolStarted | ToolEnded) else [])
+            case AgentLost():
+                # This room may be about to give up, and nobody is left then who knows why.
+                self._say(self._router, RoomTrouble(slug=self._slug, lost=message))
+                await self._obey(hear(self._turns, message))
             case Down():
                 self._showing.cut_off()
                 if self._turns.questions.asking:  # the answer may have come already, and waits in the store
@@ -160,59 +178,28 @@ class Conversation(Actor[Hears]):
                 # It looked for its session just before the room began another.
                 self._tell_agent(Reopen(session_id=self._room.session_id))
             case _:
-                await self._obey(self._decide(message))
+                if isinstance(message, TurnSettled):
+                    self._way.settled(message.turn, time.time())
+                await self._obey(hear(self._turns, message))
 
-    def _decide(self, message: Hears) -> list[Step]:
-        """What follows from a fact."""
-        turns = self._turns
-        match message:
-            case AgentReady():
-                return turns.agent_ready(message)
-            case Recalled():
-                return turns.recalled(message)
-            case PromptRefused():
-                return turns.refused(message)
-            case TurnSettled():
-                return turns.settled(message)
-            case SteerTaken():
-                return turns.steer_taken(message)
-            case QuestionAsked():
-                return turns.asked(message)
-            case QuestionClosed():
-                return turns.question_closed(message)
-            case Compacted():
-                return turns.compacted(message)
-            case ModelSet():
-                return turns.model_set(message)
-            case TurnTooLong(turn=turn):
-                return turns.too_long(turn)
-            case BurstQuiet(newest=newest):
-                return turns.quiet(newest)
-            case QuestionOver(question=question):
-                return turns.questions.expired(question)
-            case FilesHere(saved=saved, failed=failed):
-                return turns.fetched(saved, failed)
-            case _:
-                raise TypeError(f"a conversation does not understand {type(message).__name__}")
+    async def stopping(self, reason: str) -> None:
+        """An attempt that an orderly stop cuts off does not count against its message."""
+        turn = self._turns.parting()
+        if reason not in ORDERLY or turn is None:
+            return  # after a crash of its own it does count
+        if has_failed(self.context.system, self._agent.path, self._turns.agent):
+            return  # its agent crashed just before, which may be why the room stops
+        with trio.move_on_after(LAST_WORD):
+            await insist(self._store, PartTurn(slug=self._slug, turn=turn.id, attempt=turn.attempt))
 
     def describe(self) -> Description:
         turn, waiting = self._turns.turn, self._turns.waiting
-        if turn is None and self._turns.phase is Phase.IDLE:
-            return Description(doing=f"{waiting} waiting for the agent" if waiting else "idle")
         doing = self._doing if turn is None else f"{turn.id}: {self._doing}"
         return Description(doing=f"{doing}, {waiting} waiting" if waiting else doing)
 
     @property
     def _doing(self) -> str:
-        """In a few words, what the agent does."""
-        turns = self._turns
-        if turns.questions.asking:
-            return "waiting for an answer"
-        if turns.phase is Phase.RUNNING:
-            return self._showing.doing or "thinking"
-        if turns.phase is Phase.IDLE:
-            return "idle" if turns.agent is not None else "starting its agent"
-        return "summarising the session" if turns.phase is Phase.COMPACTING else turns.phase.value
+        return self._turns.doing(self._showing.doing or "thinking")
 
     @property
     def _since(self) -> float:
@@ -238,7 +225,8 @@ class Conversation(Actor[Hears]):
         about_sessions = asked.intersection(_ABOUT_SESSIONS)
         sessions = await insist(self._store, Sessions(slug=self._slug)) if about_sessions else ()
         room = self._agent.path.rpartition("/")[0]
-        failure = last_failure(self.context.system, room) if "log" in asked else ""
+        new = work.turn is not None and self._turns.turn is None
+        failure = last_failure(self.context.system, room) if new or "log" in asked else ""
         return Known(time.time(), self._doing, rooms, sessions, failure)
 
     async def _obey(self, todo: list[Step], *, woken: bool = False) -> None:
@@ -260,16 +248,24 @@ class Conversation(Actor[Hears]):
         slug = self._slug
         match step:
             case steps.Begin():
-                turn = await insist(self._store, commits.begin(slug, step))
+                try:
+                    turn = await insist(self._store, commits.begin(slug, step))
+                except Unfit as error:
+                    return await self._overtaken(step.inbounds, error)
                 self._showing.begun(self._room)
                 return self._turns.began(turn)
-            case steps.Join(turn, inbounds):
-                joins = [JoinTurn(slug=slug, turn=turn, inbound=inbound) for inbound in inbounds]
-                *_, joined = [await insist(self._store, join) for join in joins]
+            case steps.Part(turn_id, attempt):
+                await insist(self._store, PartTurn(slug=slug, turn=turn_id, attempt=attempt))
+            case steps.Join(turn_id, inbounds):
+                joins = [JoinTurn(slug=slug, turn=turn_id, inbound=inbound) for inbound in inbounds]
+                try:
+                    *_, joined = [await insist(self._store, join) for join in joins]
+                except Unfit as error:
+                    return await self._overtaken(inbounds, error)
                 return self._turns.joined(joined, inbounds)
-            case steps.Interrupt(turn):
+            case steps.Interrupt(turn_id):
                 await insist(self._store, RequestStop(slug=slug))
-                return self._turns.interrupted(turn)
+                return self._turns.interrupted(turn_id)
             case steps.End():
                 return await self._end(step)
             case steps.Answer():
@@ -284,8 +280,8 @@ class Conversation(Actor[Hears]):
                 await self._tell_people(*deliveries)
             case steps.NoteBusy(waiting, place):
                 await self._tell_people(self._busy(waiting, place))
-            case steps.Sleep(room, stop):
-                await self._sleep(room, stop=stop)
+            case steps.Sleep(room, stop, command):
+                await self._neighbours.send_to_sleep(room, command, stop=stop)
                 return await self._pull()  # it may be this room that is to stop
             case steps.RestartAgent():
                 self.context.start_soon(self._restart_agent)
@@ -293,8 +289,12 @@ class Conversation(Actor[Hears]):
                 self._fetching.begin(self._room, attachments)
             case steps.AwaitBurst(newest):
                 self.context.send_after(BURST_QUIET, BurstQuiet(newest=newest))
-            case steps.ShowTurn(turn, note):
-                self._showing.begin(self._room, turn, self._since, note, begun=self._turns.turn is not None)
+            case steps.LookAgain(seconds):
+                if self._look is not None:
+                    self._look.cancel()
+                self._look = self.context.send_after(seconds, Wake())
+            case steps.ShowTurn(turn_id, note):
+                self._showing.begin(self._room, turn_id, self._since, note, begun=self._turns.turn is not None)
             case _:
                 await self._instruct(step)
         return []
@@ -303,6 +303,8 @@ class Conversation(Actor[Hears]):
         """A step that is the agent's."""
         if isinstance(step, steps.SendPrompt | steps.SendContinue | steps.SendRecall):
             self._own_time.begin(step.turn)
+        if isinstance(step, steps.SendPrompt | steps.SendContinue):
+            self._way.prompted(step.turn, time.time())
         if isinstance(step, steps.SendPrompt | steps.SendSteer):
             unseen = prompts.unseen(step.inbounds, self._turns.ready)
             if unseen is not None:
@@ -311,13 +313,20 @@ class Conversation(Actor[Hears]):
         assert message is not None, step
         self._tell_agent(message)
 
+    async def _overtaken(self, inbounds: tuple[int, ...], refused: Unfit) -> list[Step]:
+        """A stop was accepted just before these could begin or join, and holds them. Raises if that is not why."""
+        work = await insist(self._store, Pull(slug=self._slug))
+        if not {row.id for row in work.held}.intersection(inbounds):
+            raise refused
+        self._turns.overtaken(inbounds)
+        return await self._pull()
+
     async def _end(self, end: steps.End) -> list[Step]:
-        await insist(self._store, commits.end(self._slug, end, self._own_time.end()))
+        await insist(self._store, commits.end(self._slug, end, self._own_time.end(), self._way.end(end.turn)))
         self._fetching.give_up()
         self._showing.end()
         self._tell_outbox(EndProgress(place=self._room.place, turn=end.turn))
-        if end.outcome in _MARKS:
-            self._mark(end.receipts, _MARKS[end.outcome])
+        self._mark(end.receipts, _MARKS[end.outcome])
         self._tell_outbox(Wake())
         return await self._pull()
 
@@ -327,8 +336,12 @@ class Conversation(Actor[Hears]):
 
     async def _answer(self, answer: steps.Answer) -> list[Step]:
         session = self._new_session(self._slug) if answer.fresh else answer.session
+        if answer.set_aside is not None:
+            gone = await insist(self._store, DropQuarantined(inbound=answer.set_aside)) is None
+            answer = answer._replace(deliveries=(ends.note(NOT_SET_ASIDE),) if gone else ())
         await insist(self._store, commits.answer(self._slug, answer, session))
-        self._mark(answer.receipts, Mark.DONE if answer.drop is None else Mark.STOPPED)
+        dropped = answer.drop is not None or answer.held == "drop"
+        self._mark(answer.receipts, Mark.STOPPED if dropped else Mark.DONE)
         self._tell_outbox(Wake())
         if session is not None:
             self._tell_agent(Reopen(session_id=session))
@@ -341,17 +354,6 @@ class Conversation(Actor[Hears]):
     async def _tell_people(self, *deliveries: NewDelivery) -> None:
         await insist(self._store, Tell(slug=self._slug, deliveries=deliveries))
         self._tell_outbox(Wake())
-
-    async def _sleep(self, slug: str | None, *, stop: bool) -> None:
-        rooms: tuple[Room, ...] = ()
-        if stop and slug is None:
-            rooms = await insist(self._store, UnfinishedRooms())
-        elif stop and slug is not None:
-            rooms = (await insist(self._store, GetRoom(slug=slug)),)
-        for room in rooms:
-            if await insist(self._store, RequestStop(slug=room.slug)):
-                self._say(self._router, WakeRoom(room=room))
-        self._say(self._router, SendToSleep(slug=slug))
 
     def _watch_questions(self) -> None:
         """One timer for each question that waits."""
@@ -377,8 +379,7 @@ class Conversation(Actor[Hears]):
         except ActorError:
             return
 
-    def _tell_outbox(self, message: OutboxMessage) -> None:
-        # A picture or a wake that is lost costs nothing: the rows are there, and the outbox looks by itself too.
+    def _tell_outbox(self, message: OutboxMessage) -> None:  # what is lost is in the rows, and it looks by itself too
         self._say(self._outbox_of(self._room.place), message)
 
     def _say(self, whom: Ref[Any], message: Message) -> None:

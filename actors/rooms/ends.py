@@ -3,16 +3,14 @@
 Pure. `turns` knows when; here is what.
 """
 
+from collections.abc import Sequence
 from typing import Final, NamedTuple
 
 import msgspec
 
-from actors.messages import DeliveryKind, NewDelivery, Outcome, Turn
-from actors.rooms import words
+from actors.messages import DeliveryKind, NewDelivery, Outcome, ToolCall, Turn
+from actors.rooms import trouble, words
 from actors.rooms.steps import End
-
-MOST_ATTEMPTS: Final = 3
-"""How often a message is run before its quarantine. One attempt more only looks whether the last one had finished."""
 
 TOO_LONG: Final = "The turn took too long and was ended."
 STOPPED: Final = "Stopped."
@@ -54,13 +52,19 @@ def failed(turn: str, why: str) -> Ending:
     return Ending(Outcome.FAILED, "", (_report(turn, why),))
 
 
-def quarantined(turn: str, said: str = "") -> Ending:
-    """It was cut off too often. `said`: what it had answered all the same."""
-    text = (
-        f"This message was tried {MOST_ATTEMPTS} times and was cut off each time, so it is set aside and not tried "
-        "again by itself."
-    )
-    return Ending(Outcome.QUARANTINED, said, (*_answer(said), _report(turn, text)))
+def quarantined(turn: str, loss: trouble.Loss, most: int, said: str = "") -> Ending:
+    """It was cut off `most` times, which is too often. `said`: what it had answered all the same."""
+    return Ending(Outcome.QUARANTINED, said, (*_answer(said), trouble.set_aside(turn, loss, most)))
+
+
+def interrupted(turn: str, loss: trouble.Loss, running: Sequence[ToolCall], said: str = "") -> Ending:
+    """It was cut off, and a person has to say whether it goes on. `running`: tools that may have had an effect."""
+    return Ending(Outcome.INTERRUPTED, said, (*_answer(said), trouble.interrupted(turn, loss, running)))
+
+
+def dropped(turn: str, loss: trouble.Loss, said: str = "") -> Ending:
+    """It was cut off, and by the configuration that is its end."""
+    return Ending(Outcome.INTERRUPTED, said, (*_answer(said), trouble.dropped(turn, loss)))
 
 
 def waiting() -> Ending:
@@ -71,10 +75,35 @@ def waiting() -> Ending:
     return Ending(Outcome.WAITING, "", (note(text),))
 
 
+def holding(key: str, ending: Ending, held: int) -> Ending:
+    """The same with a word about the messages that a stop holds, if there are any, and what can be done with them.
+
+    `key`: of that word, which the command that stopped the turn says once more if it does not know that it was said.
+    """
+    if not held:
+        return ending
+    *before, last = ending.deliveries
+    text, rest = words.held(held), ending.deliveries
+    if (last.kind, last.text) == (DeliveryKind.NOTE, STOPPED):
+        text, rest = f"{STOPPED} {text}", tuple(before)
+    told = NewDelivery(kind=DeliveryKind.NOTE, text=text, buttons=words.hold(key), key=key)
+    return ending._replace(deliveries=(*rest, told))
+
+
 def end(
-    turn: Turn, ending: Ending, leaf: str | None, returned: tuple[int, ...], cost: float | None, files: int | None
+    turn: Turn,
+    ending: Ending,
+    leaf: str | None,
+    returned: tuple[int, ...],
+    cost: float | None,
+    files: int | None,
+    *,
+    hold: bool = False,
 ) -> End:
-    """Commit 2 of it, as an answer to the message that began it. `returned`: what had joined it and waits again."""
+    """Commit 2 of it, as an answer to the message that began it.
+
+    `returned`: what had joined it and waits again, or is held (`hold`).
+    """
     first, *rest = ending.deliveries
     inbounds = [row for row in turn.inbounds if row.id not in returned]
     return End(
@@ -87,6 +116,7 @@ def end(
         tuple(row.message_id for row in inbounds if row.message_id is not None),
         cost,
         files,
+        hold,
     )
 
 

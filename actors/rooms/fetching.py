@@ -15,7 +15,11 @@ from actors.messages import Attachment, Fetch, Place, Room, SavedFile, StoreRequ
 from supervisor import ActorError, Context, Message, Ref
 
 DEADLINE: Final = 90.0
-"""Seconds for one file, its front end's restarts included."""
+"""Seconds for one file, its front end's restarts included, and besides those that its size takes."""
+RATE: Final = 100_000
+"""Bytes a second: what a slow line does at least."""
+LARGEST: Final = 20_000_000
+"""Bytes that a file of unknown size is taken for."""
 
 
 class FilesHere(Message):
@@ -64,7 +68,8 @@ class Fetching:
         files = self._files(room.place)
         if files is None:
             return None, "no files can be fetched from there"
-        with trio.move_on_after(DEADLINE):
-            fetched = await insist(files, Fetch(attachment=attachment, workspace=room.workspace), timeout=DEADLINE)
+        within = DEADLINE + (attachment.size or LARGEST) / RATE
+        with trio.move_on_after(within):
+            fetched = await insist(files, Fetch(attachment=attachment, workspace=room.workspace), timeout=within)
             return fetched.path, fetched.error or "it could not be fetched"
-        return None, f"it did not arrive within {DEADLINE:g} s"
+        return None, f"it did not arrive within {within:.0f} s"

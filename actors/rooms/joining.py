@@ -25,7 +25,15 @@ class Joining:
         """The turn is over."""
         self._sent: dict[int, tuple[int, ...]] = {}  # what the agent that is ready was told, by the first message's id
         self._heard: set[int] = set()
-        self._interrupting = False
+        self.interrupting = False  # a message has asked for the turn's end
+        self._said = False
+
+    def interrupted(self, turn: Turn, room: Room) -> bool:
+        """Whether a message that waits has ended the turn, or is to."""
+        return any(self._interrupts(group, turn, room) for group in groups(self._line.rows))
+
+    def _interrupts(self, group: Group, turn: Turn, room: Room) -> bool:
+        return self._line.mode(group, room) == "interrupt" and group[0].accepted_at >= turn.started_at
 
     def meanwhile(self, turn: Turn | None, phase: Phase, room: Room, *, stopping: bool) -> list[Step]:
         """What is done with those that wait. `turn`: None while the session is summarised."""
@@ -38,19 +46,26 @@ class Joining:
                     joins = self._join(turn, group)
                     in_order = any(isinstance(step, Join) for step in joins)
                     steps += joins
-            elif mode == "interrupt" and turn is not None and group[0].accepted_at >= turn.started_at:
-                if not (stopping or self._interrupting):
-                    self._interrupting = True
+            elif turn is not None and self._interrupts(group, turn, room):
+                if not (stopping or self.interrupting):
+                    self.interrupting = True
                     steps.append(Interrupt(turn.id))
             elif phase is not Phase.BEGINNING and self._line.tell(group):
                 steps.append(NoteBusy(group[0], place))
         return steps
 
     def joined(self, turn: Turn, inbounds: tuple[int, ...]) -> list[Step]:
-        """The store says that these have joined."""
+        """The store says that these have joined. Said once in a turn, and where a note has said something else."""
         self._line.left(inbounds)
         first = next((row for row in turn.inbounds if row.id in inbounds), None)
-        return [] if first is None else [TellPeople((words.steered(first),))]
+        if first is None or (self._said and not self._line.was_told((first,))):
+            return []
+        return self._say(first)
+
+    def _say(self, first: Queued) -> list[Step]:
+        self._said = True
+        self._line.note(first.id)
+        return [TellPeople((words.steered(first),))]
 
     def send(self, turn: Turn) -> list[Step]:
         """Tell the agent what has joined and what it was not told yet."""
@@ -70,11 +85,12 @@ class Joining:
         """
         self._heard.update(self._sent.get(inbound, ()))
 
-    def recalled(self, turn: Turn, entries: Sequence[Entry]) -> None:
-        """What the session of a run that was cut off holds."""
+    def recalled(self, turn: Turn, entries: Sequence[Entry]) -> list[Step]:
+        """What the session of a run that was cut off holds. A word about what has joined may have been lost with it."""
         told = groups(_joined(turn))
         found = resume.heard(entries, [(group[0].id, [row.text for row in group]) for group in told])
         self._heard = {row.id for group in told if group[0].id in found for row in group}
+        return [] if self._said or not told else self._say(told[0][0])
 
     def lost_agent(self) -> None:
         """Whoever was told is gone."""

@@ -1,7 +1,7 @@
 """The messages that wait in a room: which of them belong together, and what is done with each while the agent is busy.
 
 Pure. The rows are the store's; what is remembered here beside them (who was told, what a person chose by a button) is a
-courtesy that a crash may forget.
+courtesy that a crash may forget. What a stop has held waits for a person's word, and is nobody's work until then.
 """
 
 from collections.abc import Iterable, Sequence
@@ -9,11 +9,16 @@ from typing import Final
 
 from actors.messages import BusyMode, DeliveryKind, NewDelivery, Queued, Room
 from actors.phrases import lasting
-from actors.rooms.steps import AwaitBurst, TellPeople
+from actors.rooms import words
+from actors.rooms.steps import AwaitBurst, LookAgain, Step, TellPeople
 from supervisor import Message
 
 BURST_QUIET: Final = 0.7
 """Seconds after which a burst is taken to be complete."""
+MOST_UNSENT: Final = 100
+"""Deliveries to a place that have not arrived, up to which its room begins another turn."""
+LOOK_EVERY: Final = 5.0
+"""Seconds until a room that waits for them looks again."""
 OLD: Final = 600.0
 """Seconds on the way after which people are told that their message was long in coming."""
 
@@ -38,38 +43,62 @@ def groups(rows: Iterable[Queued]) -> list[Group]:
 
 
 class Line:
-    """One room's queue, oldest first. `busy`: what the configuration says of messages that find the agent busy."""
+    """One room's queue, oldest first. `busy`: what the configuration says of messages that find the agent busy.
+
+    `held`: what a stop found waiting, oldest first.
+    """
 
     def __init__(self, busy: BusyMode) -> None:
         self.rows: Group = ()
+        self.held: Group = ()
         self._leaving: set[int] = set()  # what is taken out of it, until the store has committed that
         self._busy = busy
         self._chosen: dict[int, BusyMode] = {}
-        self._told: set[int] = set()
+        self._told: set[int] = set()  # whose note says that they wait
+        self._noted: set[int] = set()  # who has a note at all, whatever it says
+        self._seen_held: set[int] = set()
+        self._announced: set[int] = set()  # those that are held, as their people know
+        self._expected: set[int] = set()  # of these, those of which the store does not say so yet
+        self._backlog = 0
+        self._looking = False  # a look is due
+        self._congested = False  # and somebody was told why
         self._awaited: int | None = None
         self._quiet: int | None = None
 
-    def update(self, rows: Sequence[Queued]) -> None:
-        """The rows as they are now."""
-        ids = {row.id for row in rows}
-        self._leaving &= ids
+    def update(
+        self,
+        rows: Sequence[Queued],
+        held: Sequence[Queued] = (),
+        taken: Iterable[Queued] = (),
+        backlog: int = 0,
+    ) -> None:
+        """The rows as they are now. `taken`: those of the open turn. `backlog`: deliveries that have not arrived."""
+        self._backlog, self._looking = backlog, False
+        ids, held_ids = {row.id for row in rows}, {row.id for row in held}
+        self._leaving &= ids | held_ids
         self.rows = tuple(row for row in rows if row.id not in self._leaving)
+        self.held = tuple(row for row in held if row.id not in self._leaving)
         self._chosen = {id: mode for id, mode in self._chosen.items() if id in ids}
         self._told &= ids
+        self._noted &= ids | held_ids | {row.id for row in taken}
+        self._expected -= held_ids
+        self._announced &= held_ids | self._expected
 
     def leave(self, ids: Iterable[int]) -> None:
         """These are about to wait no more."""
         self._leaving.update(ids)
         self.rows = tuple(row for row in self.rows if row.id not in self._leaving)
+        self.held = tuple(row for row in self.held if row.id not in self._leaving)
 
     def left(self, ids: Iterable[int]) -> None:
         """It is committed that they do not wait; should they come back, they do."""
         self.leave(ids)
         self._leaving.difference_update(ids)
 
-    def group_of(self, inbound: int) -> Group:
+    def group_of(self, inbound: int, *, or_held: bool = False) -> Group:
         """The waiting message with this id and those that belong to it; empty if it does not wait."""
-        return next((group for group in groups(self.rows) if any(row.id == inbound for row in group)), ())
+        found = [*groups(self.rows), *(groups(self.held) if or_held else ())]
+        return next((group for group in found if any(row.id == inbound for row in group)), ())
 
     def mode(self, group: Group, room: Room) -> BusyMode:
         """What is done with this group: what a person chose for it, or wrote, or set for the room, or the default."""
@@ -84,11 +113,36 @@ class Line:
         """Whether its person has still to be told that it waits; from now on they have been."""
         news = group[0].id not in self._told
         self._told.add(group[0].id)
+        self.note(group[0].id)
         return news
 
+    def note(self, inbound: int) -> None:
+        """This message has a note in the chat from now on."""
+        self._noted.add(inbound)
+
     def was_told(self, group: Group) -> bool:
-        """Whether its person was told that it waits."""
-        return group[0].id in self._told
+        """Whether its person was told something of it, which is true no longer when it begins."""
+        return group[0].id in self._noted
+
+    # --- what is held
+
+    def newly_held(self) -> list[TellPeople]:
+        """The notes of those that have been held since this was asked last, to say so."""
+        new = [group for group in groups(self.held) if group[0].id not in self._seen_held]
+        self._seen_held = {row.id for row in self.held}
+        return [TellPeople((words.held_back(group[0]),)) for group in new if group[0].id in self._noted]
+
+    @property
+    def unannounced(self) -> bool:
+        """Whether something is held of which nobody has been told."""
+        return any(row.id not in self._announced for row in self.held)
+
+    def announce(self, more: Sequence[Queued] = ()) -> int:
+        """How many messages are held, and `more` that are about to be; from now on their people know."""
+        rows = sorted((*self.held, *more), key=lambda row: row.id)
+        self._announced.update(row.id for row in rows)
+        self._expected = {row.id for row in more}
+        return len(groups(rows))
 
     def old(self, group: Group) -> list[TellPeople]:
         """A word about a message that was long in coming: what it is about may have changed since."""
@@ -99,6 +153,18 @@ class Line:
         text = f"I was away: this message is {lasting(late)} old. I do it now."
         told = NewDelivery(kind=DeliveryKind.NOTE, text=text, reply_to=first.message_id, key=f"old:{first.id}")
         return [TellPeople((told,))]
+
+    def congestion(self, group: Group) -> list[Step] | None:
+        """What is done in place of beginning this group, as long as too much that was said has not arrived."""
+        if self._backlog <= MOST_UNSENT:
+            self._congested = False
+            return None
+        steps: list[Step] = [] if self._looking else [LookAgain(LOOK_EVERY)]
+        if not self._congested:
+            self.note(group[0].id)
+            steps.append(TellPeople((words.congested(group[0], self._backlog),)))
+        self._looking = self._congested = True
+        return steps
 
     # --- bursts
 

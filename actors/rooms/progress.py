@@ -18,7 +18,7 @@ ASKS: Final = "ask_user"
 """The tool that asks a person: its question is a message, so it has no line."""
 
 
-class _Line(msgspec.Struct):
+class _Shown(msgspec.Struct):
     """One line. `tool`: whether it is a tool's, which a room may not want to see; `ended`: how that went."""
 
     text: str
@@ -37,7 +37,7 @@ class Progress:
         self._since = since
         self._begun = False
         self._text = ""
-        self._lines: dict[str, _Line] = {}
+        self._lines: dict[str, _Shown] = {}
         self._running: dict[str, str] = {}
         self._notes = 0
 
@@ -56,7 +56,7 @@ class Progress:
             case ToolStarted(call=call, tool=tool, summary=summary):
                 self._running[call] = tool
                 if tool != ASKS:
-                    self._add(call, _Line(f"{tool}: {summary}" if summary else tool, tool=True, began=now))
+                    self._add(call, _Shown(f"{tool}: {summary}" if summary else tool, tool=True, began=now))
             case ToolEnded(call=call, failed=failed):
                 self._running.pop(call, None)
                 if call in self._lines:
@@ -74,7 +74,7 @@ class Progress:
     def note(self, text: str) -> None:
         """Add a line that is not a tool's."""
         self._notes += 1
-        self._add(f"note {self._notes}", _Line(text, tool=False))
+        self._add(f"note {self._notes}", _Shown(text, tool=False))
 
     def cut_off(self) -> None:
         """The agent is gone; what it was running runs no more."""
@@ -97,7 +97,7 @@ class Progress:
             waits=self.waits,
         )
 
-    def _add(self, key: str, line: _Line) -> None:
+    def _add(self, key: str, line: _Shown) -> None:
         self._lines[key] = line
         while len(self._lines) > KEPT_LINES:
             del self._lines[next(iter(self._lines))]

@@ -20,11 +20,11 @@ class QuestionOver(Message):
 
 
 class Given(NamedTuple):
-    """An answer that the agent was told, and in words for people."""
+    """An answer that the agent was told, and in words for people. `question`: None if an earlier life has asked it."""
 
     command: Queued
-    question: Question
-    words: str
+    question: Question | None = None
+    words: str = ""
 
 
 class Questions:
@@ -69,10 +69,9 @@ class Questions:
         given, self._given = self._given, []
         return [_done(each) for each in given]
 
-    def told_late(self, command: Queued) -> Answer:
+    def tell_late(self, command: Queued) -> None:
         """The agent is told by the note that makes it go on."""
-        given = self._unheard.pop(command.id, None)
-        return Answer(command) if given is None else _done(given)
+        self._given.append(self._unheard.pop(command.id, Given(command)))
 
     def closed(self, dialog: str) -> list[Step]:
         """The agent waits for this dialog no more."""
@@ -130,6 +129,8 @@ def _value(question: Question, said: str) -> tuple[str | bool, str]:
 def _done(given: Given) -> Answer:
     message = given.command.message_id
     receipts = () if message is None else (message,)
+    if given.question is None:
+        return Answer(given.command, receipts=receipts)
     return Answer(given.command, (words.answered(given.question, given.words),), receipts=receipts)
 
 

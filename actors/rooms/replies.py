@@ -3,6 +3,7 @@
 Pure. Those that have to wait for something, or that need the agent, are `commanding`'s.
 """
 
+import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
@@ -25,8 +26,8 @@ from actors.messages import (
     Turn,
     Usage,
 )
-from actors.phrases import code, inert
-from actors.rooms import words
+from actors.phrases import block, code, inert
+from actors.rooms import trouble, words
 from actors.rooms.ends import note
 from actors.rooms.steps import Answer, Known, Phase, RestartAgent, Sleep, Step
 
@@ -34,6 +35,9 @@ LISTED: Final = 50
 """Rooms in a list."""
 LOG: Final = 3000
 """Characters of a failure that are shown: its end says the most."""
+
+TURN: Final = re.compile(r"t[0-9]{1,18}")
+"""The id of a turn: a `t`, and the id of the message that began it."""
 
 _BUSY: Final[dict[str, tuple[BusyMode, str]]] = {
     "steer": ("steer", "From now on a message that finds the agent busy joins the running turn."),
@@ -52,7 +56,7 @@ _MUTE: Final = {"": True, "on": True, "off": False}
 
 
 class View(NamedTuple):
-    """The room as a command finds it. `failed`: its agent has ended and was not ready since."""
+    """The room as a command finds it. `failed`: its agent has ended and was not ready since. `held`: by a stop."""
 
     room: Room
     phase: Phase
@@ -62,12 +66,15 @@ class View(NamedTuple):
     failed: bool
     usage: Usage
     known: Known
+    held: tuple[Queued, ...] = ()
 
 
 def reply(command: Queued, view: View, projects: Mapping[str, Path]) -> list[Step]:
     """What follows from a command. `projects`: path by name."""
     name, argument, settings = command.command or "", commands.argument(command.text).strip(), view.room.settings
     match name:
+        case "status" if view.held:
+            return said(command, _told(command, view), words.hold())
         case "status" | "threads" | "sessions" | "usage" | "whoami" | "log":
             return said(command, _told(command, view))
         case "steer" | "queue":
@@ -98,6 +105,10 @@ def reply(command: Queued, view: View, projects: Mapping[str, Path]) -> list[Ste
             return _cleanup(command, argument)
         case "retry":
             return [Answer(command, retry=argument)]
+        case "leave_it" if TURN.fullmatch(argument):
+            return [Answer(command, (trouble.left(argument),))]
+        case "drop_aside" if TURN.fullmatch(argument):
+            return [Answer(command, set_aside=int(argument.removeprefix("t")))]
         case _:
             buttons = commands.send_as_text(command.text) if name.startswith("?") else ()
             told = note(commands.answer(name), command.message_id)
@@ -126,6 +137,7 @@ def _told(command: Queued, view: View) -> str:
                 doing=known.doing,
                 since=None if view.turn is None else view.turn.started_at,
                 queue=view.queue,
+                held=view.held,
                 ready=view.ready,
                 usage=view.usage,
                 turn=view.turn,
@@ -151,10 +163,7 @@ def _rooms(rooms: tuple[Room, ...], now: float) -> str:
 def _log(failure: str) -> str:
     if not failure:
         return "Since the service was started, nothing of this room has failed."
-    fence = "```"
-    while fence in failure:
-        fence += "`"
-    return f"{fence}\n{failure[-LOG:]}\n{fence}"
+    return block(failure[-LOG:])
 
 
 def _usage(name: str, settings: RoomSettings) -> str:
@@ -203,7 +212,7 @@ def _kill(command: Queued, slug: str, view: View) -> list[Step]:
     if slug != view.room.slug and not command.owner:
         return said(command, "Only the owner may end what runs in another room.")
     text = f"What runs in {code(slug)} is stopped, and its agent ended. Its session is kept: a message there goes on."
-    return [*said(command, text), Sleep(slug, stop=True)]
+    return [Sleep(slug, True, command.id), *said(command, text)]  # what was said has been done, whatever crashes
 
 
 def _cleanup(command: Queued, argument: str) -> list[Step]:
@@ -212,10 +221,10 @@ def _cleanup(command: Queued, argument: str) -> list[Step]:
             text = (
                 "Agents that do nothing are sent to sleep now, the others when they are done. Their sessions are kept."
             )
-            return [*said(command, text), Sleep(None, stop=False)]
+            return [Sleep(None, False, command.id), *said(command, text)]
         case "all" if command.owner:
             text = "Everything that runs is stopped in all rooms, and all agents are ended. Their sessions are kept."
-            return [*said(command, text), Sleep(None, stop=True)]
+            return [Sleep(None, True, command.id), *said(command, text)]
         case "all":
             return said(command, "Only the owner may end every agent; /cleanup sends the idle ones to sleep.")
         case _:

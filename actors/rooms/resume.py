@@ -4,10 +4,11 @@ Pure. pi's events are hints, its session file is the truth: what stands there ha
 session's only writer, so every user entry behind the leaf that was noted before the turn began is the turn's own.
 """
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final, NamedTuple
 
-from actors.messages import Entry
+from actors.messages import Entry, ToolCall
 from actors.redaction import redact
 
 RESUME_NOTE = (
@@ -18,8 +19,16 @@ RESUME_NOTE = (
 """What the model reads when it is to go on. The mark in front says that no person wrote it; the demo model needs it."""
 
 
+LOOKING: Final = frozenset({"read", "grep", "find", "ls", "ask_user", "send_file"})
+"""Tools that change nothing in the world, or only what their people see: running one twice does no harm.
+
+pi's own by their names, and the host's. Every other one may have had an effect, also one that nobody here knows.
+"""
+
 _ANSWERED: Final = ("stop", "length")
 """How an assistant's message ends that is an answer, as pi says it."""
+_ABORTED: Final = re.compile(r"(?:Command|Operation) aborted\s*\Z")
+"""How pi 0.87.1 ends the result of a call that an abort has cut off: one that ran (bash), one that had not begun."""
 
 
 class Again(NamedTuple):
@@ -27,10 +36,14 @@ class Again(NamedTuple):
 
 
 class GoOn(NamedTuple):
-    """It ran and was cut off: make the model continue. `said`: what it had answered before it was steered further."""
+    """It ran and was cut off: make the model continue. `said`: what it had answered before it was steered further.
+
+    `running`: the tools that were at work when it was cut off and that may have had an effect.
+    """
 
     note: str
     said: str = ""
+    running: tuple[ToolCall, ...] = ()
 
 
 class Finished(NamedTuple):
@@ -54,7 +67,24 @@ def decide(entries: Sequence[Entry]) -> Decision:
     last = [entry for entry in entries if entry.role in ("user", "assistant", "toolResult")][-1]
     if last.role == "assistant" and last.stop_reason in _ANSWERED:
         return Finished(_answer(entries), last.stop_reason)
-    return GoOn(RESUME_NOTE, _joined(entry for entry in entries if entry.stop_reason in _ANSWERED))
+    return GoOn(RESUME_NOTE, _joined(entry for entry in entries if entry.stop_reason in _ANSWERED), _running(entries))
+
+
+def _running(entries: Sequence[Entry]) -> tuple[ToolCall, ...]:
+    """The calls of the last message that has any, as far as no result of them is in the session.
+
+    A pi that ends, by itself or by EOF, SIGTERM or SIGKILL, writes no result; one that was told to abort before it
+    ended writes one that says so. What an earlier message called was cut off earlier, and the model has been told.
+    """
+    said = [place for place, entry in enumerate(entries) if entry.role == "assistant"]
+    calls = [place for place in said if entries[place].calls]
+    if not calls:
+        return ()
+    behind = entries[calls[-1] + 1 :]
+    done = {entry.call for entry in behind if entry.role == "toolResult" and not _ABORTED.search(entry.text)}
+    if said[-1] != calls[-1] and entries[said[-1]].stop_reason not in ("aborted", "error"):
+        return ()  # it has gone on since
+    return tuple(call for call in entries[calls[-1]].calls if call.id not in done and call.tool not in LOOKING)
 
 
 def heard(entries: Sequence[Entry], steers: Sequence[tuple[int, Sequence[str]]]) -> set[int]:

@@ -5,7 +5,7 @@ the store) runs in a helper task that reports back. It holds no message of a per
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from enum import StrEnum
 from typing import Any, Final
@@ -14,7 +14,12 @@ import msgspec
 import trio
 
 from actors.asking import insist
+from actors.errors import Unfit
 from actors.messages import (
+    AgentLost,
+    AnswerCommand,
+    BeginTurn,
+    EndTurn,
     FailRoom,
     OutboxMessage,
     Place,
@@ -30,14 +35,15 @@ from actors.messages import (
     Wake,
     WakeRoom,
 )
-from actors.rooms import words
-from actors.rooms.failures import last_failure
+from actors.rooms import poison, trouble, words
+from actors.rooms.failures import RoomTrouble, failures_since, is_the_last, last_loss
 from supervisor import (
     Actor,
     ActorError,
     ChildSpec,
     Description,
     Down,
+    Intensity,
     Mailbox,
     MailboxFull,
     Message,
@@ -48,6 +54,8 @@ from supervisor import (
 
 LOOK_EVERY: Final = 30.0
 """Seconds between looks for rooms that have been idle for too long."""
+MOST_FAILED: Final = 1000
+"""Rooms that gave up and are remembered for it; of more, the first is forgotten."""
 
 
 class Where(StrEnum):
@@ -70,7 +78,7 @@ class Awake(msgspec.Struct):
 
     `room`: None if an earlier incarnation of the router woke it. `idle_since`: monotonic seconds, None while it may be
     busy. `again`: it was woken when it could not be told; it comes back once it has left. `tired`: it leaves as soon as
-    it is idle.
+    it is idle. `lost`: what its agent died of last.
     """
 
     room: Room | None
@@ -78,9 +86,10 @@ class Awake(msgspec.Struct):
     idle_since: float | None = None
     again: bool = False
     tired: bool = False
+    lost: AgentLost | None = None
 
 
-Hears = WakeRoom | RoomIdle | RoomBusy | SendToSleep | RoomUp | Tick | Down
+Hears = WakeRoom | RoomIdle | RoomBusy | RoomTrouble | SendToSleep | RoomUp | Tick | Down
 
 
 def _key(message: Hears | Any) -> object | None:
@@ -100,12 +109,16 @@ class Router(Actor[Hears]):
         *,
         store: Ref[StoreRequest],
         outbox: Callable[[Place], Ref[OutboxMessage]],
-        make_room: Callable[[Room], ChildSpec[Any]],
+        make_room: Callable[[Room, bool], ChildSpec[Any]],
         conversation: Callable[[str], Ref[Wake]],
         most: int,
         idle_timeout: float,
+        gives_up: Intensity,
     ) -> None:
-        """`pool`: path of the supervisor that rooms live under, at most `most` of them; `idle_timeout`: seconds."""
+        """`pool`: path of the supervisor that rooms live under, at most `most` of them; `idle_timeout`: seconds.
+
+        `make_room`: a room's spec, also from whether it gave up the last time; it does that by `gives_up`.
+        """
         self._pool = pool
         self._store = store
         self._outbox_of = outbox
@@ -113,6 +126,8 @@ class Router(Actor[Hears]):
         self._conversation = conversation
         self._most = most
         self._idle_timeout = idle_timeout
+        self._gives_up = gives_up
+        self._failed: dict[str, None] = {}  # rooms that gave up and have done nothing to the end since
         self._rooms: dict[str, Awake] = {}  # at most `most`
         self._waiting: dict[str, Room] = {}  # at most one entry for each room that has something to do
 
@@ -135,6 +150,9 @@ class Router(Actor[Hears]):
                 self._idle(slug)
             case RoomBusy(slug=slug):
                 self._busy(slug)
+            case RoomTrouble(slug=slug, lost=lost):
+                if slug in self._rooms:
+                    self._rooms[slug].lost = lost
             case SendToSleep(slug=slug):
                 self._send_to_sleep(slug)
             case RoomUp(slug=slug, failure=failure):
@@ -168,6 +186,7 @@ class Router(Actor[Hears]):
             known.again = True
 
     def _idle(self, slug: str) -> None:
+        self._failed.pop(slug, None)
         known = self._rooms.get(slug)
         if known is not None and known.where is Where.AWAKE:
             known.idle_since = trio.current_time()
@@ -209,7 +228,10 @@ class Router(Actor[Hears]):
         elif known.where is Where.LEAVING:
             self.context.start_soon(self._look_back, slug)
         if reason not in ("normal", "shutdown"):
-            self.context.start_soon(self._report, slug, reason)
+            self._failed[slug] = None
+            while len(self._failed) > MOST_FAILED:
+                del self._failed[next(iter(self._failed))]
+            self.context.start_soon(self._report, slug, reason, known.lost)
         self._fill()
 
     # --- places in the pool
@@ -271,7 +293,7 @@ class Router(Actor[Hears]):
     async def _start(self, room: Room) -> None:
         system, failure = self.context.system, ""
         try:
-            await system.start_child(self._pool, self._make_room(room))
+            await system.start_child(self._pool, self._make_room(room, room.slug in self._failed))
         except ActorError as error:
             # A room that an earlier incarnation of this router began to start is simply there.
             there = any(node.path == self._path(room.slug) for node in system.which_children(self._pool))
@@ -295,20 +317,35 @@ class Router(Actor[Hears]):
         await insist(self._store, Tell(slug=room.slug, deliveries=(told,)))
         await self._tell(self._outbox_of(room.place), Wake())
 
-    async def _report(self, slug: str, reason: str) -> None:
-        text = (
-            f"The agent of this room could not be kept running and was given up: {self._cause(slug, reason)}\n\n"
-            "The conversation is kept. Your next message tries again."
-        )
+    async def _report(self, slug: str, reason: str, lost: AgentLost | None) -> None:
+        system, path, within = self.context.system, self._path(slug), self._gives_up.within
+        otherwise = "it ended right after its start" if reason == "noproc" else reason
+        loss = last_loss(system, path, lost, otherwise)
         work = await insist(self._store, Pull(slug=slug))
+        if is_the_last(system, f"{path}/conversation") and await self._set_aside(poison.set_aside(work, loss)):
+            await self._tell(self._outbox_of(work.room.place), Wake())
+            await self._look_back(slug)
+            return
+        text = trouble.gave_up(loss, failures_since(system, path, time.time() - within), within)
         # Its turn is not over: the next message goes on with it, so there is nothing to retry.
         buttons = words.crash(None)
         await insist(self._store, FailRoom(slug=slug, key=f"{slug}:{time.time_ns()}", text=text, buttons=buttons))
         await self._tell(self._outbox_of(work.room.place), Wake())
 
-    def _cause(self, slug: str, reason: str) -> str:
-        cause = last_failure(self.context.system, self._path(slug))
-        return cause or ("it ended right after its start" if reason == "noproc" else reason)
+    async def _set_aside(self, requests: Sequence[BeginTurn | EndTurn | AnswerCommand]) -> bool:
+        """Whether that was done: what the room died on may have been stopped or dropped by now."""
+        try:
+            for request in requests:
+                match request:  # each has a reply of its own type
+                    case BeginTurn():
+                        await insist(self._store, request)
+                    case EndTurn():
+                        await insist(self._store, request)
+                    case AnswerCommand():
+                        await insist(self._store, request)
+        except Unfit:
+            return False
+        return bool(requests)
 
     async def _tell_self(self, message: Hears) -> None:
         await self._tell(self.context.ref, message)

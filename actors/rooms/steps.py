@@ -4,7 +4,7 @@
 """
 
 from enum import StrEnum
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 from actors.messages import (
     Attachment,
@@ -31,8 +31,10 @@ __all__ = [
     "Interrupt",
     "Join",
     "Known",
+    "LookAgain",
     "NoteBusy",
     "Open",
+    "Part",
     "Phase",
     "RestartAgent",
     "SendAbort",
@@ -50,16 +52,19 @@ __all__ = [
 
 
 class Phase(StrEnum):
-    """Where the conversation is."""
+    """Where the conversation is, as people are told it too; the machine itself is never in the three marked ones."""
 
     IDLE = "idle"
+    STARTING = "starting"  # idle, with an agent that is not ready yet
+    WAITING = "waiting for an answer"  # running, and the agent has asked a person
+    FAILED = "failed"  # idle, with an agent that could not be started
     BEGINNING = "beginning"
     FETCHING = "fetching files"
     RECALLING = "recalling"
     RUNNING = "running"
     STOPPING = "stopping"
     ENDING = "ending"
-    COMPACTING = "compacting"
+    COMPACTING = "summarising the session"
 
 
 class Known(NamedTuple):
@@ -88,6 +93,13 @@ class Begin(NamedTuple):
     cost: float = 0.0
 
 
+class Part(NamedTuple):
+    """Commit that this attempt was ended on purpose."""
+
+    turn: str
+    attempt: int
+
+
 class Join(NamedTuple):
     """These messages join the turn; report `joined`."""
 
@@ -104,7 +116,8 @@ class Interrupt(NamedTuple):
 class End(NamedTuple):
     """Commit 2 for this turn; then report `pulled` with what is left.
 
-    `receipts`: the front end's ids of the messages that are dealt with. `cost`, `files`: None if not known.
+    `receipts`: the front end's ids of the messages that are dealt with. `cost`, `files`: None if not known. `hold`:
+    what is returned is held.
     """
 
     turn: str
@@ -116,13 +129,16 @@ class End(NamedTuple):
     receipts: tuple[int, ...] = ()
     cost: float | None = None
     files: int | None = None
+    hold: bool = False
 
 
 class Answer(NamedTuple):
     """A command is done: commit its deliveries and what it changes; then report `pulled`.
 
     `fresh`: the room is to begin a new session; `session`: it is to go on with that one. `receipts`: the front end's
-    ids of the messages that are dealt with by it: dropped, or an answer that was heard.
+    ids of the messages that are dealt with by it: dropped, or an answer that was heard. `held`: what becomes of what is
+    held; `hold`: what the command found waiting is held too. `set_aside`: this message, which is in quarantine, is
+    never done.
     """
 
     command: Queued
@@ -134,13 +150,19 @@ class Answer(NamedTuple):
     drop: int | None = None
     retry: str | None = None
     receipts: tuple[int, ...] = ()
+    held: Literal["run", "drop", "hold"] | None = None
+    set_aside: int | None = None
 
 
 class Sleep(NamedTuple):
-    """End the agents of this room (None: of all) as soon as they are idle; `stop`: what runs there is stopped first."""
+    """End the agents of this room (None: of all) as soon as they are idle; `stop`: what runs there is stopped first.
+
+    `command`: the id of the command that wants it.
+    """
 
     slug: str | None
     stop: bool
+    command: int
 
 
 class TellPeople(NamedTuple):
@@ -249,6 +271,12 @@ class AwaitBurst(NamedTuple):
     newest: int
 
 
+class LookAgain(NamedTuple):
+    """Pull once more in so many seconds."""
+
+    seconds: float
+
+
 class ShowTurn(NamedTuple):
     """A person waits for this turn: show that something happens."""
 
@@ -258,6 +286,7 @@ class ShowTurn(NamedTuple):
 
 Step = (
     Begin
+    | Part
     | Join
     | Interrupt
     | End
@@ -278,5 +307,6 @@ Step = (
     | RestartAgent
     | FetchFiles
     | AwaitBurst
+    | LookAgain
     | ShowTurn
 )

@@ -7,105 +7,51 @@ enough to pull them again. One turn runs at a time; the rest waits in the store 
 
 where beginning waits for commit 1b, recalling asks the session what became of an earlier attempt, fetching waits for
 the files that came with the messages, and ending waits for commit 2. What waits is `line`'s, what joins a turn
-`joining`'s, what people command `commanding`'s, what the agent asks `questions`'.
+`joining`'s, what people command `commanding`'s, what the agent asks `questions`', what cut a turn off `fates`'.
 """
 
 from collections.abc import Mapping
-from pathlib import Path
 
 import msgspec
 
 from actors.messages import (
+    AgentLost,
     AgentReady,
-    BusyMode,
     Compacted,
     ModelSet,
-    Outcome,
     PromptRefused,
     QuestionAsked,
     QuestionClosed,
     Recalled,
-    Room,
     SteerTaken,
     Turn,
     TurnSettled,
-    Usage,
     Work,
 )
-from actors.rooms import ends, resume, words
-from actors.rooms.commanding import Commands
-from actors.rooms.ends import MOST_ATTEMPTS, Ending
-from actors.rooms.files import Files
-from actors.rooms.joining import Joining
-from actors.rooms.line import Group, Line, groups
-from actors.rooms.questions import Questions
-from actors.rooms.replies import View
+from actors.rooms import ends, resume
+from actors.rooms.course import WITH_AGENT, Course
+from actors.rooms.fates import MOST_ATTEMPTS, ORDERLY, Fate, tries
 from actors.rooms.steps import (
-    Answer,
-    Begin,
     GiveAnswer,
     Known,
     Open,
     Phase,
     SendAbort,
-    SendCompact,
     SendContinue,
-    SendPrompt,
     SendRecall,
-    ShowTurn,
     Step,
-    TellPeople,
 )
 
-_WITH_AGENT = (Phase.FETCHING, Phase.RECALLING, Phase.RUNNING, Phase.STOPPING)
 
-
-class Turns:
+class Turns(Course):
     """One room's state. Each method takes a fact and returns the steps that follow from it, in order."""
-
-    def __init__(self, busy: BusyMode = "steer", projects: Mapping[str, Path] | None = None) -> None:
-        """`busy`: what is done with a message that finds the agent busy. `projects`: path by name."""
-        self.phase = Phase.IDLE
-        self.turn: Turn | None = None
-        self.agent: int | None = None  # the incarnation that is ready
-        self.ready: AgentReady | None = None  # what it said of itself
-        self.usage = Usage()
-        self.questions = Questions()
-        self._gone = 0  # the newest incarnation that is known to have ended
-        self._leaf: str | None = None
-        self._room: Room | None = None
-        self._known = Known(0.0)
-        self._line = Line(busy)
-        self._files = Files()
-        self._joining = Joining(self._line, self._files)
-        self._commands = Commands(projects or {}, self._line, self.questions)
-        self._shown: str | None = None
-        self._forget_turn()
-
-    def _forget_turn(self) -> None:
-        self._stop_asked = False
-        self._too_long = False
-        self._unanswered = False  # it was cut off while its agent waited for an answer
-        self._said = ""  # what it had answered before its run was cut off, which goes on behind that
-        self._joining.forget()
-        self._files.forget()
-
-    @property
-    def idle(self) -> bool:
-        """Whether there is nothing to do."""
-        return self.phase is Phase.IDLE and self.turn is None and not self._line.rows and self._commands.done
-
-    @property
-    def waiting(self) -> int:
-        """How many messages wait for a turn."""
-        return len(groups(self._line.rows))
 
     # --- facts from the store
 
     def pulled(self, work: Work, known: Known) -> list[Step]:
         """The rows as they are now."""
         self._room, self._known = work.room, known
-        self._line.update(work.queue)
+        self._line.update(work.queue, work.held, () if work.turn is None else work.turn.inbounds, work.backlog)
         self._commands.update(work.commands)
         self.questions.left_behind(work.questions)
         if self.agent is None:
@@ -114,23 +60,32 @@ class Turns:
         if another and self.phase in (Phase.IDLE, Phase.ENDING):
             self._forget_turn()
             self.turn, self.phase = work.turn, Phase.IDLE
-            self._stop_asked = work.turn is not None and work.turn.stop_requested
             self._unanswered = work.turn is not None and any(each.turn == work.turn.id for each in work.questions)
+            if work.turn is not None:
+                self._look_for_stop(work.turn, new=True)
+                self._crashes.found(work.turn, known.failure)
         elif work.turn is not None and not another and self.phase is not Phase.ENDING:
             self.turn = work.turn
-            self._stop_asked = self._stop_asked or work.turn.stop_requested
-        return self._next()
+            self._look_for_stop(work.turn)
+        return [*self._line.newly_held(), *self._next()]
+
+    def overtaken(self, inbounds: tuple[int, ...]) -> None:
+        """A stop held these just before they could begin a turn or join it; the next pull says so."""
+        self._line.left(inbounds)
+        if self.phase is Phase.BEGINNING and self.turn is None:
+            self.phase, self._shown = Phase.IDLE, None
+            self._forget_turn()
 
     def began(self, turn: Turn) -> list[Step]:
         """Commit 1b stands."""
         if self.phase is not Phase.BEGINNING:
             return []
         self.turn = turn
-        self._stop_asked = self._stop_asked or turn.stop_requested
+        self._look_for_stop(turn)
         self._line.left([row.id for row in turn.inbounds])
         if self.agent is None or self._stop_asked:  # it was cut off in the meantime: look again from the start
             self.phase = Phase.IDLE
-            return self._next()
+            return (self._cut(turn) if self.agent is None else []) + self._next()
         if turn.attempt == 1:
             return self._prompt()
         self.phase = Phase.RECALLING
@@ -141,7 +96,7 @@ class Turns:
         if self.turn is None or self.turn.id != turn.id:
             return []
         self.turn = turn
-        self._stop_asked = self._stop_asked or turn.stop_requested
+        self._look_for_stop(turn)
         steps = self._joining.joined(turn, inbounds)
         if self.phase is Phase.RUNNING:
             steps += self._joining.send(turn)
@@ -150,47 +105,71 @@ class Turns:
     def interrupted(self, turn: str) -> list[Step]:
         """It is committed that this turn is to be stopped."""
         if self.turn is not None and self.turn.id == turn and self.phase is not Phase.ENDING:
+            self._by_message = self._by_message or not self._stop_asked
             self._stop_asked = True
         return self._next()
 
     # --- facts from the agent
 
+    def agent_lost(self, event: AgentLost) -> list[Step]:
+        """The agent says why it ends; its end itself comes next."""
+        self._crashes.lost(event)
+        return []
+
     def agent_ready(self, ready: AgentReady) -> list[Step]:
         """pi is up with the room's session. A pi that was ready before is gone then."""
         if ready.incarnation <= self._gone:
             return []  # what it said was overtaken by the notice of its end
-        cut_off = [] if self.agent is None else self._cut_off("it was replaced")
+        cut_off: list[Step] = []
+        if self.agent is not None:
+            self._crashes.down(self.agent, "another agent has taken its place")
+            cut_off = self._cut_off()
+        self._failing = False
         self.agent, self.ready, self._leaf, self.usage = ready.incarnation, ready, ready.leaf, ready.usage
         return cut_off + self._next()
 
     def agent_down(self, incarnation: int, reason: str) -> list[Step]:
         """That incarnation of the agent ended; the next one will report `agent_ready`."""
         self._gone = max(self._gone, incarnation)
-        return self._cut_off(reason) + self._next()
+        self._failing = self._failing or (self.agent is None and reason not in ORDERLY)
+        self._crashes.down(incarnation, reason)
+        return self._cut_off() + self._next()
+
+    def parting(self) -> Turn | None:
+        """The turn whose attempt is on, for a conversation that is being stopped."""
+        return self.turn if self.phase in WITH_AGENT and self.agent is not None else None
 
     def recalled(self, event: Recalled) -> list[Step]:
         """What the session holds of an earlier attempt."""
         turn = self.turn
         if self.phase is not Phase.RECALLING or not self._is_about(event) or turn is None:
             return []
-        self._joining.recalled(turn, event.entries)
+        steps = self._joining.recalled(turn, event.entries)
         decision = resume.decide(event.entries)
         self._said = decision.said if isinstance(decision, resume.GoOn) else ""
-        match decision:
-            case resume.Finished(text, stop_reason):
-                return self._end(ends.settled(turn.id, text, stop_reason), event.leaf, told=True)
-            case _ if turn.attempt > MOST_ATTEMPTS:
-                return self._end(ends.quarantined(turn.id, self._said), told=True)
-            case resume.Again():
-                return self._prompt()
-            case resume.GoOn(note):
-                answers, done = self._commands.held_answers()
-                return self._run(SendContinue(turn.id, resume.answered(note, answers)), *done)
+        if isinstance(decision, resume.Finished):
+            self._commands.held_answers()  # it has heard them, or it would not have finished
+            ending = ends.settled(turn.id, decision.text, decision.stop_reason)
+            return steps + self.questions.moved() + self._end(ending, event.leaf, told=True)
+        loss, fate = self._crashes.loss, self._crashes.fate(decision)
+        if tries(turn) > MOST_ATTEMPTS:
+            ending = ends.quarantined(turn.id, loss, MOST_ATTEMPTS, self._said)
+            return steps + self._end(ending, event.leaf, told=True)
+        if fate is Fate.DROP:
+            return steps + self._end(ends.dropped(turn.id, loss, self._said), event.leaf, told=True)
+        if isinstance(decision, resume.Again):
+            return [*steps, *self._crashes.note(turn, decision), *self._prompt()]
+        if fate is Fate.ASK:
+            ending = ends.interrupted(turn.id, loss, decision.running, self._said)
+            return steps + self._end(ending, event.leaf, told=True)
+        note = resume.answered(decision.note, self._commands.held_answers())
+        return [*steps, *self._crashes.note(turn, decision), *self._run(SendContinue(turn.id, note))]
 
     def refused(self, event: PromptRefused) -> list[Step]:
         """pi did not take the prompt, so its session stands where it stood."""
         if not self._runs(event):
             return []
+        self._commands.refused()
         return self._end(ends.failed(event.turn, f"The agent did not take the message: {event.error}"), told=True)
 
     def settled(self, event: TurnSettled) -> list[Step]:
@@ -258,143 +237,10 @@ class Turns:
         self._line.quiet(newest)
         return self._next()
 
-    # --- what follows
+    # --- whose fact it is
 
     def _is_about(self, event: Recalled | SteerTaken | PromptRefused | TurnSettled) -> bool:
         return event.incarnation == self.agent and self.turn is not None and event.turn == self.turn.id
 
     def _runs(self, event: PromptRefused | TurnSettled) -> bool:
         return self.phase in (Phase.RUNNING, Phase.STOPPING) and self._is_about(event)
-
-    def _view(self) -> View:
-        assert self._room is not None
-        failed = self.agent is None and self._gone > 0
-        queue, turn = self._line.rows, None if self.phase is Phase.ENDING else self.turn
-        return View(self._room, self.phase, turn, queue, self.ready, failed, self.usage, self._known)
-
-    def _cut_off(self, reason: str) -> list[Step]:
-        """There is no agent; a turn that it had is open again, or over if it was ended for its length."""
-        asking = self.questions.asking
-        self.agent = self.ready = None
-        self._joining.lost_agent()
-        steps = self._commands.cut_off()
-        if self.phase is Phase.COMPACTING:
-            self.phase = Phase.IDLE
-        if self.phase not in _WITH_AGENT or self.turn is None:
-            return steps
-        self.phase = Phase.IDLE
-        if self._stop_asked:
-            return steps
-        if self._too_long:
-            return steps + self._end(ends.failed(self.turn.id, ends.TOO_LONG))
-        self._unanswered = asking
-        if asking:
-            return steps
-        return [*steps, ShowTurn(self.turn.id, f"the agent ended ({reason}); starting it again")]
-
-    def _next(self) -> list[Step]:
-        """The next step: commands overtake, then the open turn, then the queue."""
-        if self._room is None:
-            return []
-        steps = self._take_commands()
-        turn, phase = self.turn, self.phase
-        if turn is not None and self._stop_asked and phase in (Phase.IDLE, Phase.FETCHING, Phase.RECALLING):
-            return steps + self._end(ends.stopped())
-        if turn is not None and self._stop_asked and phase is Phase.RUNNING:
-            self.phase = Phase.STOPPING
-            return [*steps, *self.questions.dismiss(), SendAbort(turn.id), *self._meanwhile()]
-        if turn is not None and phase is Phase.IDLE:
-            if self._unanswered:
-                return steps + self._end(ends.waiting())
-            return steps + self._try_again(turn)
-        if phase is Phase.COMPACTING or (turn is not None and phase is not Phase.ENDING):
-            return steps + self._meanwhile()
-        if phase is Phase.IDLE and self._line.rows:
-            return steps + self._begin(groups(self._line.rows)[0])
-        return steps
-
-    def _take_commands(self) -> list[Step]:
-        steps = self._commands.take(self._view())
-        self._stop_asked = self._stop_asked or (self._commands.stop and self.phase is not Phase.ENDING)
-        for step in steps:
-            match step:
-                case SendCompact():
-                    self.phase = Phase.COMPACTING
-                case Answer(fresh=True) | Answer(session=str()):
-                    self.agent = self.ready = None  # it is ready again when it has opened that session
-                    self.usage = Usage()
-                case _:
-                    pass
-        return steps
-
-    def _begin(self, group: Group) -> list[Step]:
-        first = group[0]
-        # What was stopped before it began needs no agent, only a turn to end.
-        steps = [] if self._stop_asked else self._show(f"t{first.id}")
-        if not self._stop_asked and not self._line.complete(group):
-            return steps + self._line.awaiting(group)
-        if self.agent is None and not self._stop_asked:
-            return steps
-        if self._line.was_told(group):
-            steps.append(TellPeople((words.begun(first),)))
-        steps += self._line.old(group)
-        self.phase = Phase.BEGINNING
-        # The turn's id comes from its first message: the same after a crash, so that commit 1b can be repeated.
-        inbounds = tuple(row.id for row in group)
-        self._line.leave(inbounds)
-        return [*steps, Begin(f"t{first.id}", 1, inbounds, self._leaf, self.usage.cost)]
-
-    def _try_again(self, turn: Turn) -> list[Step]:
-        if turn.attempt > MOST_ATTEMPTS:
-            return self._end(ends.quarantined(turn.id))
-        steps = self._show(turn.id)
-        if self.agent is not None:
-            self.phase = Phase.BEGINNING
-            inbounds = tuple(row.id for row in turn.inbounds)
-            steps.append(Begin(turn.id, turn.attempt + 1, inbounds, turn.leaf_before, turn.cost_before))
-        return steps
-
-    def _prompt(self) -> list[Step]:
-        """Give the agent the messages that began the turn, as soon as their files are here."""
-        assert self.turn is not None
-        rows = [row for row in self.turn.inbounds if not row.steered]
-        if self._files.missing(rows):
-            self.phase = Phase.FETCHING
-            return [*self._files.ask(rows), *self._meanwhile()]
-        return self._run(SendPrompt(self.turn.id, self._files.filled(rows), dict(self._files.failed)))
-
-    def _run(self, *steps: Step) -> list[Step]:
-        """A run begins. What had joined the turn and is not in the session is said once more."""
-        self.phase = Phase.RUNNING
-        again = [] if self.turn is None else self._joining.send(self.turn)
-        return [*steps, *again, *self._next()]
-
-    def _show(self, turn: str) -> list[Step]:
-        if self._shown == turn:
-            return []
-        self._shown = turn
-        return [ShowTurn(turn, None)]
-
-    def _meanwhile(self) -> list[Step]:
-        """What is done with messages that find the agent busy."""
-        assert self._room is not None
-        return self._joining.meanwhile(self.turn, self.phase, self._room, stopping=self._stop_asked)
-
-    # --- the end
-
-    def _end(
-        self, ending: Ending, leaf: str | None = None, *, files: int | None = None, told: bool = False
-    ) -> list[Step]:
-        """Ends the turn. `leaf`: None if the session did not move, or if the next agent has to say how far it did.
-
-        `told`: the agent has said what became of its run, so it is known what that cost and who was not heard. Else
-        whoever stopped the turn, or is told that it failed, has the same done to what had joined it.
-        """
-        assert self.turn is not None
-        turn, waits = self.turn, ending.outcome is Outcome.WAITING
-        self.phase, self._shown = Phase.ENDING, None
-        self._leaf = leaf if leaf is not None else self._leaf
-        cost = max(0.0, self.usage.cost - turn.cost_before) if told else None
-        returned = self._joining.returned(turn) if told or waits else ()
-        end = ends.end(turn, ending, self._leaf, returned, cost, files)
-        return [end] if waits else [*self.questions.dismiss(), end]

@@ -30,11 +30,15 @@ __all__ = [
     "blind",
     "busy",
     "cancelled",
+    "congested",
     "crash",
     "dropped",
     "expired",
     "footer",
     "full",
+    "held",
+    "held_back",
+    "hold",
     "kept",
     "late_answer",
     "prompt",
@@ -71,6 +75,7 @@ def status(
     doing: str,
     since: float | None,
     queue: Sequence[Queued],
+    held: Sequence[Queued] = (),
     ready: AgentReady | None,
     usage: Usage,
     turn: Turn | None,
@@ -83,6 +88,8 @@ def status(
         lines.append(f"- working on: {_quoted(turn.inbounds)}{attempt}")
     if queue:
         lines.append(f"- waiting: {len(queue)}, next {_quoted(queue[:1])}")
+    if held:
+        lines.append(f"- held since a stop: {len(held)}, first {_quoted(held[:1])}")
     if ready is not None and ready.model is not None:
         thinking = f", thinking {inert(short(ready.thinking))}" if ready.thinking else ""
         lines.append(f"- model: {code(ready.model.id)}{thinking}")
@@ -189,6 +196,30 @@ def steered(waiting: Queued) -> NewDelivery:
     return _about(waiting, "Joined the running turn: the agent hears this at its next step.")
 
 
+def held_back(waiting: Queued) -> NewDelivery:
+    """A stop has held it."""
+    return _about(waiting, "Held since the stop: this waits until you say Run or Drop.")
+
+
+def held(count: int) -> str:
+    """So many messages are held since a stop."""
+    if count == 1:
+        return "1 message that waited is held: run it or drop it?"
+    return f"{count} messages that waited are held: run them or drop them?"
+
+
+def hold(argument: str = "") -> Buttons:
+    """What can be done with them. `argument`: the key of the delivery with these buttons, which then says what was."""
+    run = Button(label="Run", command="run_held", argument=argument)
+    return ((run, Button(label="Drop", command="drop_held", argument=argument)),)
+
+
+def congested(waiting: Queued, backlog: int) -> NewDelivery:
+    """It does not begin yet, because so much that was said before has not arrived."""
+    text = f"{backlog} messages for this chat have not arrived yet. This one begins when most of them have."
+    return _about(waiting, text)
+
+
 def full(most: int, key: str) -> NewDelivery:
     """A room has to wait, because as many others as there may be are at work."""
     text = f"All {most} rooms that may be at work are busy: this one begins as soon as one of them is done."
@@ -270,7 +301,7 @@ def _over(question: Question, outcome: str) -> NewDelivery:
 
 def crash(turn: str | None) -> Buttons:
     """The buttons under a report of trouble. `turn`: the one that may be tried again, None if there is none."""
-    retry = () if turn is None else (Button(label="Retry", command="retry", argument=turn),)
+    retry = () if turn is None else (Button(label="Try again", command="retry", argument=turn),)
     return ((*retry, Button(label="New session", command="new"), Button(label="Log", command="log")),)
 
 

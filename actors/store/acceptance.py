@@ -13,6 +13,7 @@ from actors.messages import (
     Accepted,
     Amend,
     Amended,
+    Button,
     DeliveryKind,
     Duplicate,
     Inbound,
@@ -24,11 +25,16 @@ from actors.store.inbounds import places, waiting_commands, write
 from actors.store.outgoing import tell_room
 from actors.store.questions import Asked, answer, answered_by, asks, take_answer
 from actors.store.rooms import Setting, make_room, room, room_at, wake
+from actors.store.stopping import STOPPING, keep_whole, stop
 from actors.store.texts import storable
 from actors.store.topics import found_again
 
 LATE = "This message had been taken up before it was edited. Send what has changed as a message of its own."
 """What a person reads whose edit came too late."""
+COUNTED = 1000
+"""Refusals that one word counts."""
+
+_SAY = (Button(label="Run", command="run_held", argument=""), Button(label="Drop", command="drop_held", argument=""))
 
 
 def accept(db: apsw.Connection, setting: Setting, request: Accept) -> Acceptance:
@@ -40,7 +46,7 @@ def accept(db: apsw.Connection, setting: Setting, request: Accept) -> Acceptance
         return Duplicate(room=None if state == "refused" else room(db, slug))
     home = room_at(db, inbound.place) or make_room(db, setting, inbound.place, inbound.title)
     wake(db, home.slug)
-    found_again(db, home)
+    found_again(db, setting.now, home)
     asked = answered_by(db, setting.now, home.slug, inbound)
     if asked is not None:
         take_answer(db, setting.now, home.slug, asked, inbound.text)
@@ -49,10 +55,12 @@ def accept(db: apsw.Connection, setting: Setting, request: Accept) -> Acceptance
         return _refuse(db, setting.now, home, inbound, request.capacity)
     ahead = 0
     if inbound.command is None:
-        ahead = sum(places(db, home.slug, state, apart=inbound.burst) for state in ("queued", "taken"))
+        ahead = places(db, home.slug, "queued", "taken", apart=inbound.burst)
     row = write(db, setting.now, home.slug, inbound, title=inbound.title)
-    if inbound.command == "stop":
-        db.execute("UPDATE turns SET stop_requested = 1 WHERE room = ? AND outcome IS NULL", (home.slug,))
+    if inbound.command in STOPPING:
+        stop(db, setting.now, home.slug)
+    elif inbound.burst is not None:
+        keep_whole(db, setting.now, home.slug)
     return Accepted(room=room(db, home.slug), inbound=row, ahead=ahead)
 
 
@@ -79,7 +87,7 @@ def amend(db: apsw.Connection, setting: Setting, request: Amend) -> Amended:
     inbound, state, before = found
     if text == before or state in {"refused", "dropped"}:
         return Amended(room=home, late=False)
-    if state == "queued":
+    if state in {"queued", "held"}:
         db.execute("UPDATE inbound SET text = ? WHERE id = ?", (text, inbound))
         return Amended(room=home, late=False)
     note = NewDelivery(kind=DeliveryKind.NOTE, text=LATE, reply_to=request.message_id, key=f"amend:{request.key}")
@@ -87,13 +95,17 @@ def amend(db: apsw.Connection, setting: Setting, request: Amend) -> Amended:
     return Amended(room=home, late=True)
 
 
-def refusal(capacity: int, refused: int = 1) -> str:
-    """What a person reads of whose messages so many found the queue full."""
+def refusal(capacity: int, refused: int = 1, held: int = 0) -> str:
+    """What a person reads of whose messages so many found the queue full. `held`: of what fills it."""
     waiting = "1 message is" if capacity == 1 else f"{capacity} messages are"
-    because = f"because {waiting} already waiting here; please send"
+    because, then = f"because {waiting} already waiting here", "later"
+    if held:
+        which = "" if capacity == 1 else "all of them " if held >= capacity else f"{held} of them "
+        because += f", {which}held since a stop"
+        then = "when you have said Run or Drop"
     if refused == 1:
-        return f"This message was not taken, {because} it again later."
-    return f"{refused} messages were not taken, {because} those again later that bear no mark."
+        return f"This message was not taken, {because}; please send it again {then}."
+    return f"{refused} messages were not taken, {because}; please send those again {then} that bear no mark."
 
 
 def _has_place(db: apsw.Connection, home: Room, inbound: Inbound, capacity: int) -> bool:
@@ -107,24 +119,30 @@ def _has_place(db: apsw.Connection, home: Room, inbound: Inbound, capacity: int)
                 "SELECT DISTINCT state FROM inbound WHERE room = ? AND burst = ?", (home.slug, inbound.burst)
             )
         }
-        if states & {"queued", "refused"}:
-            return "queued" in states
-    return places(db, home.slug, "queued") < capacity
+        if states & {"queued", "held", "refused"}:
+            return bool(states & {"queued", "held"})
+    return places(db, home.slug, "queued", "held") < capacity
 
 
 def _refuse(db: apsw.Connection, now: float, home: Room, inbound: Inbound, capacity: int) -> Refused:
-    """One word for all that is refused in a minute: whoever writes so fast must not wait for that many answers."""
-    write(db, now, home.slug, inbound, "refused")
+    """One word for all that is refused in a minute: whoever writes so fast must not wait for that many answers.
+
+    What is held may have been forgotten: the word brings its buttons along.
+    """
+    row = write(db, now, home.slug, inbound, "refused")
     minute = int(now // 60)
     refused: int = db.execute(
-        "SELECT count(*) FROM inbound WHERE state = 'refused' AND room = ? AND accepted_at >= ?",
-        (home.slug, minute * 60),
+        "SELECT count(*) FROM (SELECT accepted_at FROM inbound WHERE state = 'refused' AND room = ? "
+        "ORDER BY id DESC LIMIT ?) WHERE accepted_at >= ?",  # not all that were ever refused are looked at
+        (home.slug, COUNTED, minute * 60),
     ).get
+    held = 0 if inbound.command is not None else places(db, home.slug, "held")
     report = NewDelivery(
         kind=DeliveryKind.REPORT,
-        text=refusal(capacity, refused),
+        text=refusal(capacity, refused, held),
+        buttons=(_SAY,) if held else (),
         reply_to=inbound.message_id,
         key=f"refused:{home.slug}:{minute}",
     )
-    tell_room(db, now, home, (report,))
+    tell_room(db, now, home, (report,), inbound=row)
     return Refused(room=home, capacity=capacity)

@@ -8,10 +8,12 @@ import apsw
 
 from actors.messages import AnswerCommand
 from actors.store.errors import Conflict
+from actors.store.hops import note, of_inbound
 from actors.store.inbounds import drop, retry
 from actors.store.outgoing import tell_room
 from actors.store.rooms import bind, no_open_turn, room, settle
 from actors.store.sessions import enter
+from actors.store.stopping import drop_held, hold, keep_whole, release
 
 
 def answer_command(db: apsw.Connection, now: float, request: AnswerCommand) -> None:
@@ -32,8 +34,16 @@ def answer_command(db: apsw.Connection, now: float, request: AnswerCommand) -> N
     if request.settings is not None:
         settle(db, home.slug, request.settings)
     if request.drop is not None:
-        drop(db, home.slug, request.drop)
+        drop(db, now, home.slug, request.drop)
     if request.retry is not None:
         retry(db, now, home.slug, request.retry)
+    if request.held == "run":
+        release(db, now, home.slug, request.inbound)
+    elif request.held == "drop":
+        drop_held(db, now, home.slug, request.inbound)
+    elif request.held == "hold":
+        hold(db, now, home.slug, before=request.inbound)
+        keep_whole(db, now, home.slug)
     db.execute("UPDATE inbound SET state = 'done' WHERE id = ?", (request.inbound,))
-    tell_room(db, now, room(db, home.slug), request.deliveries)
+    note(db, now, of_inbound(request.inbound), "answered", str(request.inbound))
+    tell_room(db, now, room(db, home.slug), request.deliveries, inbound=request.inbound)

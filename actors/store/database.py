@@ -4,23 +4,37 @@ Group commit: what is submitted while a transaction runs makes up the next one. 
 nothing of actors.
 """
 
+import logging
+import os
 import secrets
 import time
 from collections.abc import Callable
+from math import inf
 from pathlib import Path
-from typing import NamedTuple, Self
+from typing import Final, NamedTuple, Self
 
 import apsw
 import trio
 
 from actors.messages import StoreRequest
-from actors.store.errors import StoreCorrupt, StoreError, StoreUnopened
+from actors.store.errors import StoreCorrupt, StoreError, StoreUnavailable, StoreUnopened, Trouble
 from actors.store.rooms import Setting
 from actors.store.schema import prepare
-from actors.store.transaction import CORRUPT, UNAVAILABLE, commit
+from actors.store.transaction import CORRUPT, UNAVAILABLE, commit, meaning, probe
 
 BATCH = 256
 """Requests of one transaction, and requests that may wait for the next."""
+PROBE_EVERY: Final = 2.0
+"""Seconds between two tries whether a disk that failed can be written again."""
+
+_log = logging.getLogger(__name__)
+
+
+class Outage(NamedTuple):
+    """Nothing can be written, `since` that time (Unix seconds)."""
+
+    trouble: Trouble
+    since: float
 
 
 class Job(NamedTuple):
@@ -35,12 +49,15 @@ class Database:
     """Made by `open`, which must be followed by `run` in a task of its own: only that closes the connection.
 
     SQLite's thread is no daemon and would keep the process from ending; `run` closes it however it is left.
+    `outage`: why nothing can be written now, if that is so.
     """
 
     def __init__(self, connection: "apsw.AsyncConnection", root: Path, wall: Callable[[], float]) -> None:
         self._connection = connection
         self._root = root
         self._wall = wall
+        self.outage: Outage | None = None
+        self._probe_at = inf
         self._submit, self._submitted = trio.open_memory_channel[Job](BATCH)
 
     @classmethod
@@ -54,7 +71,8 @@ class Database:
             try:
                 connection = await _connect(path)
             except UNAVAILABLE as error:
-                raise StoreUnopened(str(path), str(error)) from error
+                lasts = await trio.to_thread.run_sync(_is_out_of_reach, path)
+                raise StoreUnopened(str(path), str(error), None if lasts else meaning(error)) from error
             except CORRUPT as error:
                 raise StoreCorrupt(str(path), str(error)) from error
         return cls(connection, root, wall)
@@ -69,8 +87,14 @@ class Database:
         Raises `StoreCorrupt`. Jobs that were not begun are told nothing.
         """
         try:
-            async for job in self._submitted:
-                await self._commit([job, *self._others()])
+            while True:
+                jobs: list[Job] = []
+                with trio.move_on_at(self._probe_at):
+                    jobs = [await self._submitted.receive(), *self._others()]
+                if jobs:
+                    await self._commit(jobs)
+                if trio.current_time() >= self._probe_at:
+                    await self._probe()
         finally:
             self._submitted.close()
             with trio.CancelScope(shield=True):
@@ -91,11 +115,34 @@ class Database:
         # Shielded: SQLite's thread would go on with a cancelled transaction, and take a caller's deadline for its own.
         with trio.CancelScope(shield=True):
             replies = await self._connection.async_run(commit, self._connection, setting, requests)
+        troubles = [reply.trouble for reply in replies if isinstance(reply, StoreUnavailable)]
+        if troubles and troubles[0] is not Trouble.BUSY:
+            self._note(troubles[0])
         for job, reply in zip(jobs, replies, strict=True):
             if isinstance(reply, StoreError):
                 job.failed(reply)
             else:
                 job.done(reply)
+
+    async def _probe(self) -> None:
+        # A transaction that succeeds says nothing: it may have had nothing to write.
+        with trio.CancelScope(shield=True):
+            found = await self._connection.async_run(probe, self._connection)
+        if found is Trouble.BUSY and self.outage is not None:
+            found = self.outage.trouble  # who knows
+        self._note(found)
+
+    def _note(self, trouble: Trouble | None) -> None:
+        """The disk is so now."""
+        self._probe_at = inf if trouble is None else trio.current_time() + PROBE_EVERY
+        before = self.outage
+        if trouble is None:
+            self.outage = None
+            if before is not None:
+                _log.warning("the database can be written again, after %.0f s", self._wall() - before.since)
+        elif before is None or before.trouble is not trouble:
+            self.outage = Outage(trouble, self._wall())
+            _log.error("%s: nothing new is taken until %s", trouble.clause, trouble.until)
 
 
 async def _connect(path: Path) -> "apsw.AsyncConnection":
@@ -106,3 +153,8 @@ async def _connect(path: Path) -> "apsw.AsyncConnection":
         await connection.aclose()
         raise
     return connection
+
+
+def _is_out_of_reach(path: Path) -> bool:
+    """Whether something stands there that can never be the database, or that is not ours to use."""
+    return path.exists() and not (path.is_file() and os.access(path, os.R_OK | os.W_OK))

@@ -4,6 +4,8 @@
 `StoreTooNew` end it: nothing that it could do next would be right. apsw's own errors never leave this folder.
 """
 
+from enum import Enum
+
 from actors.errors import Unavailable, Unfit
 
 
@@ -11,15 +13,37 @@ class StoreError(Exception):
     """The root of everything the store raises on purpose."""
 
 
+class Trouble(Enum):
+    """What is wrong with the database's file, or its disk: a clause for people, and when it is over."""
+
+    BUSY = ("another program is using the database", "that has ended")
+    FULL = ("the disk of the service is full", "there is space")
+    READ_ONLY = ("the disk of the service is read-only", "it can be written again")
+    FAILING = ("the disk of the service is failing", "it works again")
+
+    @property
+    def clause(self) -> str:
+        """What is wrong."""
+        return self.value[0]
+
+    @property
+    def until(self) -> str:
+        """What must come about."""
+        return self.value[1]
+
+
 class StoreUnavailable(StoreError, Unavailable):
     """The disk is full, read-only, busy or failing. Nothing was changed; the same request may succeed later.
 
-    `reason`: what SQLite said.
+    `reason`: what SQLite said. `trouble`: what that means.
     """
 
-    def __init__(self, reason: str) -> None:
+    def __init__(self, reason: str, trouble: Trouble = Trouble.FAILING) -> None:
         super().__init__(f"the database cannot be written now ({reason}): free its disk or make it writable")
         self.reason = reason
+        self.trouble = trouble
+        if trouble is not Trouble.BUSY:
+            self.plight, self.until = trouble.clause, trouble.until
 
 
 class UnknownRoom(StoreError, Unfit):
@@ -57,12 +81,13 @@ class StoreCorrupt(StoreError):
 
 
 class StoreUnopened(StoreError):
-    """The file cannot be opened or created."""
+    """The file cannot be opened or created. `trouble`: what that means, if it is the disk's fault."""
 
-    def __init__(self, path: str, reason: str) -> None:
+    def __init__(self, path: str, reason: str, trouble: Trouble | None = None) -> None:
         super().__init__(f"{path} cannot be opened ({reason}): check that its folder exists and is writable")
         self.path = path
         self.reason = reason
+        self.trouble = trouble
 
 
 class StoreTooNew(StoreError):

@@ -37,7 +37,7 @@ def allow(db: apsw.Connection, now: float, front: str, chat: int) -> None:
     """The group may be used, by those in it who may speak; it is told so."""
     db.execute("UPDATE groups SET allowed_at = ? WHERE front = ? AND chat = ?", (now, front, chat))
     title: str = db.execute("SELECT title FROM groups WHERE front = ? AND chat = ?", (front, chat)).get
-    reword(db, _key(front, chat), f"The group {inert(title)} may be used.")
+    reword(db, now, _key(front, chat), f"The group {inert(title)} may be used.")
     told = NewDelivery(kind=DeliveryKind.NOTE, text="I may be used here now, by everybody who may speak with me.")
     queue_delivery(db, now, Place(front, chat), told)
 

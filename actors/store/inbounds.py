@@ -8,6 +8,7 @@ import apsw
 
 from actors.messages import Attachment, Inbound, Queued, SavedFile
 from actors.store.errors import Conflict
+from actors.store.hops import note, of_inbound
 from actors.store.texts import storable
 
 _QUEUED = (
@@ -44,6 +45,7 @@ def write(
     row = db.last_insert_rowid()
     for each in inbound.attachments:
         _attach(db, row, each)
+    note(db, now, of_inbound(row), "accepted" if state == "queued" else state, inbound.key)
     if state == "queued":
         title = storable(title or "") or None
         db.execute("UPDATE rooms SET updated_at = ?, title = ifnull(?, title) WHERE slug = ?", (now, title, slug))
@@ -55,13 +57,25 @@ def waiting_in(db: apsw.Connection, slug: str) -> tuple[Queued, ...]:
     return _queued(db, " WHERE state = 'queued' AND room = ? ORDER BY id", slug)
 
 
+def held_in(db: apsw.Connection, slug: str) -> tuple[Queued, ...]:
+    """What is held in a room, oldest first."""
+    return _queued(db, " WHERE state = 'held' AND room = ? ORDER BY id", slug)
+
+
 def taken_by(db: apsw.Connection, turn: str) -> tuple[Queued, ...]:
     """The inbounds of a turn, oldest first."""
     return _queued(db, " WHERE turn = ? ORDER BY id", turn)
 
 
-def places(db: apsw.Connection, slug: str, state: str, *, apart: str | None = None) -> int:
-    """How many places the texts in this state take in a room's queue, without those of the burst `apart`."""
+def places(db: apsw.Connection, slug: str, *states: str, apart: str | None = None) -> int:
+    """How many places the texts in these states take in a room's queue, without those of the burst `apart`.
+
+    A burst takes one in each state that some of it is in.
+    """
+    return sum(_places(db, slug, state, apart) for state in states)
+
+
+def _places(db: apsw.Connection, slug: str, state: str, apart: str | None) -> int:
     count: int = db.execute(
         "SELECT count(DISTINCT ifnull(burst, id)) FROM inbound "
         "WHERE state = ? AND room = ? AND command IS NULL AND ifnull(burst, id) IS NOT ?",
@@ -78,12 +92,13 @@ def waiting_commands(db: apsw.Connection, slug: str) -> int:
     return count
 
 
-def waits(db: apsw.Connection, slug: str, inbound: int) -> bool:
-    """Whether this text is in the room's queue."""
+def waits(db: apsw.Connection, slug: str, inbound: int, *, or_held: bool = False) -> bool:
+    """Whether this text is in the room's queue; `or_held`: or is held."""
+    states = ("queued", "held" if or_held else "queued")
     return bool(
         db.execute(
-            "SELECT count(*) FROM inbound WHERE id = ? AND room = ? AND state = 'queued' AND command IS NULL",
-            (inbound, slug),
+            "SELECT count(*) FROM inbound WHERE id = ? AND room = ? AND state IN (?, ?) AND command IS NULL",
+            (inbound, slug, *states),
         ).get
     )
 
@@ -95,7 +110,7 @@ def take(db: apsw.Connection, request: str, slug: str, inbound: int, turn: str) 
     db.execute("UPDATE inbound SET state = 'taken', turn = ? WHERE id = ?", (turn, inbound))
 
 
-def give_back(db: apsw.Connection, request: str, turn: str, inbound: int) -> None:
+def give_back(db: apsw.Connection, now: float, request: str, turn: str, inbound: int) -> None:
     """Out of a turn that had taken it, into the queue: its id keeps it where it stood."""
     db.execute(
         "UPDATE inbound SET state = 'queued', turn = NULL, steered = 0, attempts = 0 "
@@ -104,16 +119,20 @@ def give_back(db: apsw.Connection, request: str, turn: str, inbound: int) -> Non
     )
     if db.changes() == 0:
         raise Conflict(request, f"inbound {inbound} is not one of turn {turn}")
+    note(db, now, of_inbound(inbound), "given back", turn)
 
 
-def drop(db: apsw.Connection, slug: str, inbound: int) -> None:
-    """Out of the queue for good, with the rest of its burst. One that waits no more is left alone."""
-    if waits(db, slug, inbound):
-        db.execute(
-            "UPDATE inbound SET state = 'dropped' WHERE room = ?1 AND state = 'queued' AND command IS NULL "
-            "AND (id = ?2 OR burst = (SELECT burst FROM inbound WHERE id = ?2))",
+def drop(db: apsw.Connection, now: float, slug: str, inbound: int) -> None:
+    """Out of the queue for good, also if it is held, with the rest of its burst. One that waits no more stays."""
+    if waits(db, slug, inbound, or_held=True):
+        dropped = db.execute(
+            "UPDATE inbound SET state = 'dropped', held_after = NULL "
+            "WHERE room = ?1 AND state IN ('queued', 'held') AND command IS NULL "
+            "AND (id = ?2 OR burst = (SELECT burst FROM inbound WHERE id = ?2)) RETURNING id",
             (slug, inbound),
         )
+        for (row,) in list(dropped):
+            note(db, now, of_inbound(row), "dropped", str(row))
 
 
 def retry(db: apsw.Connection, now: float, slug: str, turn: str) -> None:
@@ -133,15 +152,17 @@ def retry(db: apsw.Connection, now: float, slug: str, turn: str) -> None:
         row = db.last_insert_rowid()
         for attachment in each.attachments:
             _attach(db, row, attachment)
+        note(db, now, of_inbound(row), "retried", str(row))
 
 
 def can_retry(db: apsw.Connection, slug: str, turn: str) -> bool:
-    """Whether a turn of this room failed, or was quarantined, and was not retried."""
+    """Whether a turn of this room failed, was interrupted or quarantined, and was neither retried nor dropped."""
     return bool(
         db.execute(
-            "SELECT count(*) FROM turns WHERE id = ?1 AND room = ?2 AND outcome IN ('failed', 'quarantined') "
+            "SELECT count(*) FROM turns "
+            "WHERE id = ?1 AND room = ?2 AND outcome IN ('failed', 'interrupted', 'quarantined') "
             "AND NOT EXISTS (SELECT 1 FROM inbound AS new JOIN inbound AS old ON new.retries = old.id "
-            "WHERE old.turn = ?1)",
+            "WHERE old.turn = ?1) AND NOT EXISTS (SELECT 1 FROM inbound WHERE turn = ?1 AND state = 'dropped')",
             (turn, slug),
         ).get
     )

@@ -145,7 +145,9 @@ CREATE TABLE new_turns (
     stop_requested INTEGER NOT NULL DEFAULT 0 CHECK (stop_requested IN (0, 1)),
     started_at     REAL NOT NULL,
     ended_at       REAL,
-    outcome        TEXT CHECK (outcome IN ('done', 'failed', 'stopped', 'quarantined', 'waiting')),
+    outcome        TEXT CHECK (
+        outcome IN ('done', 'failed', 'stopped', 'quarantined', 'waiting', 'interrupted')
+    ),
     CHECK ((ended_at IS NULL) = (outcome IS NULL))
 ) STRICT, WITHOUT ROWID;
 
@@ -158,7 +160,15 @@ ALTER TABLE new_turns RENAME TO turns;
 CREATE UNIQUE INDEX turns_open ON turns (room) WHERE outcome IS NULL;
 CREATE INDEX turns_session ON turns (session, started_at);
 
--- `retries`: the inbound, of a turn that failed, that is tried once more as this one.
+-- The attempts that were ended on purpose.
+CREATE TABLE partings (
+    turn    TEXT NOT NULL REFERENCES turns,
+    attempt INTEGER NOT NULL,
+    PRIMARY KEY (turn, attempt)
+) STRICT, WITHOUT ROWID;
+
+-- `retries`: the inbound, of a turn that failed, that is tried once more as this one. `held_after`: the newest inbound
+-- when this one was held; only a command that came later says what becomes of it.
 CREATE TABLE new_inbound (
     id          INTEGER PRIMARY KEY,
     key         TEXT NOT NULL UNIQUE,
@@ -174,13 +184,17 @@ CREATE TABLE new_inbound (
     burst       TEXT,
     mode        TEXT CHECK (mode IN ('steer', 'follow_up', 'interrupt')),
     command     TEXT,
-    state       TEXT NOT NULL CHECK (state IN ('queued', 'taken', 'done', 'quarantined', 'refused', 'dropped')),
+    state       TEXT NOT NULL CHECK (
+        state IN ('queued', 'held', 'taken', 'done', 'quarantined', 'refused', 'dropped')
+    ),
+    held_after  INTEGER,
     turn        TEXT REFERENCES turns,
     steered     INTEGER NOT NULL DEFAULT 0 CHECK (steered IN (0, 1)),
     attempts    INTEGER NOT NULL DEFAULT 0,
     retries     INTEGER REFERENCES inbound,
     accepted_at REAL NOT NULL,
-    CHECK (state <> 'taken' OR turn IS NOT NULL)
+    CHECK (state <> 'taken' OR turn IS NOT NULL),
+    CHECK ((state = 'held') = (held_after IS NOT NULL))
 ) STRICT;
 
 INSERT INTO new_inbound (id, key, room, person, name, text, at, message_id, command, state, turn, attempts, accepted_at)
@@ -209,8 +223,9 @@ CREATE TABLE attachments (
 
 CREATE INDEX attachments_inbound ON attachments (inbound);
 
--- `room`: whose matter it is, wherever it goes. `buttons`, `topic`: JSON. `revision`: how often it was changed;
--- `shown`: the revision that people see; `is_edit`: of what has arrived, and was changed, only the edit is to do.
+-- `room`: whose matter it is, wherever it goes. `inbound`: what it is about, if it is no turn's. `buttons`, `topic`:
+-- JSON. `revision`: how often it was changed; `shown`: the revision that people see; `is_edit`: of what has arrived,
+-- and was changed, only the edit is to do.
 CREATE TABLE new_deliveries (
     id         INTEGER PRIMARY KEY,
     key        TEXT UNIQUE,
@@ -227,6 +242,7 @@ CREATE TABLE new_deliveries (
     silent     INTEGER NOT NULL DEFAULT 0 CHECK (silent IN (0, 1)),
     reply_to   INTEGER,
     turn       TEXT REFERENCES turns,
+    inbound    INTEGER REFERENCES inbound,
     state      TEXT NOT NULL DEFAULT 'waiting' CHECK (state IN ('waiting', 'sending', 'sent', 'undeliverable')),
     part       INTEGER NOT NULL DEFAULT 0,
     attempts   INTEGER NOT NULL DEFAULT 0,
@@ -249,6 +265,20 @@ SELECT id, key, front, chat, thread, kind, text, reply_to, turn, state, part, at
 DROP TABLE deliveries;
 ALTER TABLE new_deliveries RENAME TO deliveries;
 CREATE INDEX deliveries_open ON deliveries (front, chat) WHERE ended_at IS NULL;
+CREATE INDEX parts_message ON parts (message_id) WHERE message_id IS NOT NULL;
+
+-- The way of every message, step by step, in the order in which it was noted. `subject`: whose step it is: an inbound,
+-- a turn or a delivery, such as `delivery:7`. The rest are the fields of `Hop`.
+CREATE TABLE hops (
+    id      INTEGER PRIMARY KEY,
+    subject TEXT NOT NULL,
+    at      REAL NOT NULL,
+    what    TEXT NOT NULL,
+    whose   TEXT NOT NULL,
+    ref     TEXT NOT NULL
+) STRICT;
+
+CREATE INDEX hops_subject ON hops (subject);
 
 -- `delivery`: the message that asks it.
 CREATE TABLE questions (

@@ -5,6 +5,7 @@ is in `deliveries`.
 """
 
 from collections.abc import Sequence
+from typing import Final
 
 import apsw
 import msgspec
@@ -12,8 +13,12 @@ import msgspec
 from actors.messages import DeliveryKind, NewDelivery, Place, Room, Tell
 from actors.store.buttons import kept
 from actors.store.errors import Conflict
+from actors.store.hops import is_noted, note, of_delivery, of_inbound, of_turn
 from actors.store.rooms import room
 from actors.store.texts import storable
+
+QUEUED: Final = "queued"
+"""The hop that says, with a turn or an inbound, which delivery belongs to it."""
 
 
 def tell(db: apsw.Connection, now: float, request: Tell) -> None:
@@ -28,12 +33,21 @@ def tell(db: apsw.Connection, now: float, request: Tell) -> None:
 
 
 def tell_room(
-    db: apsw.Connection, now: float, home: Room, deliveries: Sequence[NewDelivery], turn: str | None = None
+    db: apsw.Connection,
+    now: float,
+    home: Room,
+    deliveries: Sequence[NewDelivery],
+    turn: str | None = None,
+    inbound: int | None = None,
 ) -> None:
-    """Queues what a room has to say, there or where it says. A muted room's answers ring nowhere."""
+    """Queues what a room has to say, there or where it says. A muted room's answers ring nowhere.
+
+    `turn`, `inbound`: what it is said about.
+    """
     for new in deliveries:
         silent = home.settings.muted and new.kind is DeliveryKind.ANSWER
-        queue_delivery(db, now, new.place or home.place, new, slug=home.slug, turn=turn, silent=silent)
+        place = new.place or home.place
+        queue_delivery(db, now, place, new, slug=home.slug, turn=turn, inbound=inbound, silent=silent)
 
 
 def queue_delivery(
@@ -44,21 +58,26 @@ def queue_delivery(
     *,
     slug: str | None = None,
     turn: str | None = None,
+    inbound: int | None = None,
     silent: bool = False,
 ) -> int:
     """Queues a message to a place and returns its id; one whose `key` there is already is changed to this one instead.
 
-    `slug`: the room whose matter it is. Raises `Conflict` for a topic that does not say what it is for.
+    `slug`: the room whose matter it is; `inbound`: what it is about, if it is no turn's; where that is not said, it is
+    the message that it answers. Raises `Conflict` for a topic that does not say what it is for.
     """
     if (new.topic is None) != (new.kind is not DeliveryKind.TOPIC):
         raise Conflict("NewDelivery", "a topic, and nothing else, says what it is for")
     known = None if new.key is None else _known(db, new.key)
     if known is not None:
-        _change(db, known, new)
+        _change(db, now, known, new)
         return known
+    if turn is None and inbound is None and slug is not None and new.reply_to is not None:
+        answered = "SELECT max(id) FROM inbound WHERE room = ? AND message_id = ?"
+        inbound = db.execute(answered, (slug, new.reply_to)).get
     db.execute(
         "INSERT INTO deliveries (key, room, front, chat, thread, kind, text, footer, buttons, file, topic, silent, "
-        "reply_to, turn, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "reply_to, turn, inbound, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             new.key,
             slug,
@@ -74,17 +93,21 @@ def queue_delivery(
             silent,
             new.reply_to,
             turn,
+            inbound,
             now,
         ),
     )
-    return db.last_insert_rowid()
+    delivery = db.last_insert_rowid()
+    subject = of_turn(turn) if turn else of_inbound(inbound) if inbound else of_delivery(delivery)
+    note(db, now, subject, QUEUED, str(delivery))
+    return delivery
 
 
-def reword(db: apsw.Connection, key: str, text: str) -> None:
+def reword(db: apsw.Connection, now: float, key: str, text: str) -> None:
     """Changes what the delivery of that key says, if there is one, and takes its buttons away."""
     known = _known(db, key)
     if known is not None:
-        _change(db, known, NewDelivery(kind=DeliveryKind.NOTE, text=text))
+        _change(db, now, known, NewDelivery(kind=DeliveryKind.NOTE, text=text))
 
 
 def _known(db: apsw.Connection, key: str) -> int | None:
@@ -92,15 +115,19 @@ def _known(db: apsw.Connection, key: str) -> int | None:
     return known
 
 
-def _change(db: apsw.Connection, delivery: int, new: NewDelivery) -> None:
+def _change(db: apsw.Connection, now: float, delivery: int, new: NewDelivery) -> None:
     """The row says the new words. If its message, or a part of it, is there to be edited, it waits for that."""
     text, footer, buttons = storable(new.text), storable(new.footer), kept(new.buttons)
-    db.execute(
-        "UPDATE deliveries SET text = ?2, footer = ?3, buttons = ?4, revision = revision + 1 "
-        "WHERE id = ?1 AND (text, footer, buttons) IS NOT (?2, ?3, ?4)",
-        (delivery, text, footer, buttons),
+    changed = list(
+        db.execute(
+            "UPDATE deliveries SET text = ?2, footer = ?3, buttons = ?4, revision = revision + 1 "
+            "WHERE id = ?1 AND (text, footer, buttons) IS NOT (?2, ?3, ?4) RETURNING revision",
+            (delivery, text, footer, buttons),
+        )
     )
-    if db.changes():
+    for (revision,) in changed:
+        if is_noted(revision):
+            note(db, now, of_delivery(delivery), "changed", str(delivery))
         db.execute(
             "UPDATE deliveries SET state = 'waiting', ended_at = NULL, reason = NULL, attempts = 0, doubtful = 0 "
             "WHERE id = ?1 AND state IN ('waiting', 'sent') AND "

@@ -86,7 +86,7 @@ def approve(db: apsw.Connection, now: float, request: Approve) -> Person | None:
         told = "You are let in: write what you want done."
         told += " You are the owner, and decide about others." if owner else ""
         queue_delivery(db, now, Place(front, person), NewDelivery(kind=DeliveryKind.NOTE, text=told))
-        reword(db, f"knock/{code}", f"{inert(name)} ({person}) may speak with me.")
+        reword(db, now, f"knock/{code}", f"{inert(name)} ({person}) may speak with me.")
     return person_of(db, front, person)
 
 
@@ -96,7 +96,7 @@ def deny(db: apsw.Connection, now: float, request: Deny) -> bool:
     for each in _waiting(db, now):
         if each.code == code:
             db.execute("UPDATE pairings SET decided_at = ? WHERE code = ?", (now, code))
-            reword(db, f"knock/{code}", f"{inert(each.name)} ({each.person}) was turned away.")
+            reword(db, now, f"knock/{code}", f"{inert(each.name)} ({each.person}) was turned away.")
             return True
     return False
 

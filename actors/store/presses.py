@@ -24,9 +24,11 @@ from actors.store.acceptance import answering
 from actors.store.buttons import buttons_of, pressed
 from actors.store.groups import allow, is_offered
 from actors.store.inbounds import can_retry, waits, write
+from actors.store.outgoing import reword
 from actors.store.pairings import approve, deny, is_waiting
 from actors.store.questions import still_open, take_answer
 from actors.store.rooms import Setting, make_room, room, room_at, wake
+from actors.store.stopping import STOPPING, is_holding, stop
 from actors.store.texts import storable
 from actors.store.topics import found_again
 
@@ -35,12 +37,18 @@ SAID = 200
 
 OVER = "This button is no longer of use."
 OWNER_ONLY = "Only the owner decides that."
+GOES_ON = "This was cut off, and goes on now."
+"""What the report says, whose button has made an agent go on."""
 
 _WORDS = {
     "steer_it": "Passing it on.",
     "drop_it": "Dropping it.",
     "keep_it": "It stays in the queue.",
+    "run_held": "Going on with what was held.",
+    "drop_held": "Dropping what was held.",
     "retry": "Trying it again.",
+    "drop_aside": "Dropping it.",
+    "leave_it": "Leaving it as it is.",
     "recreate": "Making a new topic.",
     "log": "Looking it up.",
 }
@@ -73,7 +81,6 @@ def _stop(db: apsw.Connection, setting: Setting, request: Press) -> _Done:
     home = None if slug is None else room(db, slug)
     if home is None or not _same_chat(home.place, request.place):
         return None
-    db.execute("UPDATE turns SET stop_requested = 1 WHERE id = ?", (turn,))
     return "Stopping.", _command(db, setting, request, home, "stop")
 
 
@@ -90,8 +97,10 @@ def _button(db: apsw.Connection, setting: Setting, request: Press) -> _Done:
         return None if home is None else _answer(db, setting, request, home, button.argument)
     if not _is_live(db, home, request, button):
         return None
+    if button.command == "go_on":
+        return None if home is None else _go_on(db, setting, request, home, button.argument)
     home = home or make_room(db, setting, place, request.name)
-    found_again(db, home)
+    found_again(db, setting.now, home)
     if button.command == "text":
         wake(db, home.slug)
         write(db, setting.now, home.slug, _inbound(request, button.argument, None))
@@ -120,8 +129,12 @@ def _is_live(db: apsw.Connection, home: Room | None, request: Press, button: But
     """Whether what the button is about still stands. Of most it always does."""
     match button.command:
         case "steer_it" | "drop_it" | "keep_it":
-            return home is not None and button.argument.isdecimal() and waits(db, home.slug, int(button.argument))
-        case "retry":
+            if home is None or not button.argument.isdecimal():
+                return False
+            return waits(db, home.slug, int(button.argument), or_held=button.command == "drop_it")
+        case "run_held" | "drop_held":
+            return home is not None and is_holding(db, home.slug)
+        case "retry" | "drop_aside" | "leave_it":
             return home is not None and can_retry(db, home.slug, button.argument)
         case "text":
             return not db.execute("SELECT count(*) FROM presses WHERE data = ? AND used = 1", (request.data,)).get
@@ -158,6 +171,23 @@ def _answer(db: apsw.Connection, setting: Setting, request: Press, home: Room, a
     return f"Answered: {words}", room(db, home.slug)
 
 
+def _go_on(db: apsw.Connection, setting: Setting, request: Press, home: Room, argument: str) -> _Done:
+    """Words for the agent, as a turn of their own: to another one that runs they mean nothing."""
+    turn, _, words = argument.partition(" ")
+    if not can_retry(db, home.slug, turn) or not _in_use(db, home, turn):
+        return None
+    found_again(db, setting.now, home)
+    wake(db, home.slug)
+    write(db, setting.now, home.slug, msgspec.structs.replace(_inbound(request, words, None), mode="follow_up"))
+    reword(db, setting.now, f"cut:{turn}", GOES_ON)
+    return "It goes on.", room(db, home.slug)
+
+
+def _in_use(db: apsw.Connection, home: Room, turn: str) -> bool:
+    """Whether the room is in the session that this turn belongs to."""
+    return bool(db.execute("SELECT session = ? FROM turns WHERE id = ?", (home.session_id, turn)).get)
+
+
 def _command(
     db: apsw.Connection, setting: Setting, request: Press, home: Room, command: str, argument: str = ""
 ) -> Room:
@@ -170,6 +200,8 @@ def _command(
         (home.slug, command, text),
     ).get:
         write(db, setting.now, home.slug, _inbound(request, text, command))
+    if command in STOPPING:
+        stop(db, setting.now, home.slug)
     return room(db, home.slug)
 
 

@@ -16,6 +16,7 @@ from actors.messages import (
     Deny,
     Doubt,
     Doubted,
+    DropQuarantined,
     Due,
     Edited,
     EndTurn,
@@ -25,18 +26,22 @@ from actors.messages import (
     GroupOffered,
     JoinTurn,
     Knock,
+    ListQuarantined,
     ListRooms,
     MigrateChat,
     OpenQuestion,
     Pairings,
+    PartTurn,
     People,
     Press,
     PreviewGone,
     PreviewShown,
     Pull,
+    RecentlySent,
     RemovePerson,
     RenameRoom,
     RequestStop,
+    RetryQuarantined,
     SavedFile,
     Sending,
     Sent,
@@ -46,6 +51,7 @@ from actors.messages import (
     Tell,
     TopicGone,
     TopicMade,
+    Trace,
     Undeliverable,
     Unfinished,
     UnfinishedRooms,
@@ -63,10 +69,12 @@ from actors.store import (
     people,
     presses,
     previews,
+    quarantine,
     questions,
     rooms,
     sessions,
     topics,
+    traces,
     turns,
 )
 from actors.store.rooms import Setting
@@ -98,17 +106,19 @@ def apply(db: apsw.Connection, setting: Setting, request: StoreRequest) -> objec
         case Unfinished():
             return turns.unfinished(db, request)
         case RequestStop():
-            return turns.request_stop(db, request)
+            return turns.request_stop(db, now, request)
         case BeginTurn():
             return turns.begin_turn(db, now, request)
         case JoinTurn():
-            return turns.join_turn(db, request)
+            return turns.join_turn(db, now, request)
         case OpenQuestion():
             return questions.open_question(db, now, request)
         case Doubt():
-            return deliveries.doubt(db, request)
+            return deliveries.doubt(db, now, request)
         case Due():
             return deliveries.due(db, request)
+        case RecentlySent():
+            return deliveries.recently_sent(db, request)
         case TopicMade():
             return topics.topic_made(db, setting, request)
         case StalePreviews():
@@ -127,8 +137,18 @@ def apply(db: apsw.Connection, setting: Setting, request: StoreRequest) -> objec
             return pairings.deny(db, now, request)
         case RemovePerson():
             return people.remove_person(db, request)
+        case ListQuarantined():
+            return quarantine.list_quarantined(db, request)
+        case RetryQuarantined():
+            return quarantine.retry_quarantined(db, now, request)
+        case DropQuarantined():
+            return quarantine.drop_quarantined(db, now, request)
+        case Trace():
+            return traces.trace(db, request)
         case FailRoom():
             turns.fail_room(db, now, request)
+        case PartTurn():
+            turns.part_turn(db, now, request)
         case EndTurn():
             turns.end_turn(db, now, request)
         case AnswerCommand():
@@ -140,15 +160,15 @@ def apply(db: apsw.Connection, setting: Setting, request: StoreRequest) -> objec
         case SavedFile():
             inbounds.saved_file(db, request)
         case Sending():
-            deliveries.sending(db, request)
+            deliveries.sending(db, now, request)
         case Sent():
             deliveries.sent(db, now, request)
         case Edited():
             deliveries.edited(db, now, request)
         case Unsent():
-            deliveries.unsent(db, request)
+            deliveries.unsent(db, now, request)
         case Doubted():
-            deliveries.doubted(db, request)
+            deliveries.doubted(db, now, request)
         case Undeliverable():
             deliveries.undeliverable(db, now, request)
         case PreviewShown():

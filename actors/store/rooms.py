@@ -118,7 +118,7 @@ def move(db: apsw.Connection, now: float, slug: str, place: Place) -> None:
         _put(db, slug, place)
         _put(db, other.slug, home.place)
         db.execute("UPDATE rooms SET gone_at = ? WHERE slug = ?", (now, other.slug))
-        db.execute("UPDATE inbound SET room = ? WHERE room = ? AND state = 'queued'", (slug, other.slug))
+        db.execute("UPDATE inbound SET room = ? WHERE room = ? AND state IN ('queued', 'held')", (slug, other.slug))
     else:
         _put(db, slug, place)
 

@@ -23,6 +23,7 @@ from actors.phrases import code, inert
 from actors.store.deliveries import give_up, is_over
 from actors.store.errors import Conflict
 from actors.store.groups import move_permission
+from actors.store.hops import note, of_delivery
 from actors.store.outgoing import queue_delivery, tell_room
 from actors.store.people import owner_of
 from actors.store.rooms import Setting, bind, make_room, move, open_turn_of, room, room_at
@@ -55,6 +56,7 @@ def topic_made(db: apsw.Connection, setting: Setting, request: TopicMade) -> Roo
         "UPDATE deliveries SET state = 'sent', ended_at = ?, part = 1, shown = revision WHERE id = ?",
         (setting.now, request.id),
     )
+    note(db, setting.now, of_delivery(request.id), "sent (topic)", str(request.thread), whose=front)
     here = NewDelivery(kind=DeliveryKind.NOTE, text=f"Room `{home.slug}` is here; it works in {code(home.workspace)}.")
     tell_room(db, setting.now, home, (here,))
     there = NewDelivery(kind=DeliveryKind.NOTE, text=f"The topic {inert(name)} is made.")
@@ -89,11 +91,11 @@ def topic_gone(db: apsw.Connection, now: float, request: TopicGone) -> None:
         queue_delivery(db, now, Place(place.front, owner), told, slug=home.slug)
 
 
-def found_again(db: apsw.Connection, home: Room) -> None:
+def found_again(db: apsw.Connection, now: float, home: Room) -> None:
     """Somebody speaks in a place that was taken for gone."""
     if home.gone_at is not None:
         db.execute("UPDATE rooms SET gone_at = NULL WHERE slug = ?", (home.slug,))
-        _revive(db, home.place, home.place)
+        _revive(db, now, home.place, home.place)
 
 
 def migrate_chat(db: apsw.Connection, now: float, request: MigrateChat) -> None:
@@ -123,11 +125,11 @@ def _new_room(db: apsw.Connection, setting: Setting, place: Place, name: str, bi
 def _returned(db: apsw.Connection, now: float, home: Room, place: Place) -> Room:
     move(db, now, home.slug, place)
     db.execute("UPDATE rooms SET gone_at = NULL WHERE slug = ?", (home.slug,))
-    _revive(db, home.place, place)
+    _revive(db, now, home.place, place)
     return room(db, home.slug)
 
 
-def _revive(db: apsw.Connection, old: Place, new: Place) -> None:
+def _revive(db: apsw.Connection, now: float, old: Place, new: Place) -> None:
     """What ended because its topic was gone is sent, whole: what had arrived of it is gone with the topic."""
     ended = db.execute(
         "SELECT id FROM deliveries WHERE front = ? AND chat = ? AND thread IS ? "
@@ -141,3 +143,4 @@ def _revive(db: apsw.Connection, old: Place, new: Place) -> None:
             "reason = NULL, part = 0, attempts = 0, doubtful = 0, reply_to = NULL WHERE id = ?",
             (new.front, new.chat, new.thread, delivery),
         )
+        note(db, now, of_delivery(delivery), "queued again", str(delivery))

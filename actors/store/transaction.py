@@ -11,7 +11,7 @@ from typing import Final
 import apsw
 
 from actors.messages import StoreRequest
-from actors.store.errors import Conflict, StoreCorrupt, StoreError, StoreUnavailable, UnknownRoom
+from actors.store.errors import Conflict, StoreCorrupt, StoreError, StoreUnavailable, Trouble, UnknownRoom
 from actors.store.records import apply
 from actors.store.rooms import Setting
 
@@ -37,13 +37,45 @@ def commit(db: apsw.Connection, setting: Setting, requests: Sequence[StoreReques
         replies = [_attempt(db, setting, request) for request in requests]
         db.execute("COMMIT")
     except UNAVAILABLE as error:
-        return [StoreUnavailable(str(error)) for _ in requests]  # one each: an error belongs to its asker
+        trouble = meaning(error)
+        return [StoreUnavailable(str(error), trouble) for _ in requests]  # one each: an error belongs to its asker
     except CORRUPT as error:
         raise StoreCorrupt(db.filename, str(error)) from error
     finally:
         if db.in_transaction:
             db.execute("ROLLBACK")
     return replies
+
+
+def probe(db: apsw.Connection) -> Trouble | None:
+    """Writes what is there already; returns why that cannot be done now. Raises `StoreCorrupt`."""
+    try:
+        db.execute("BEGIN IMMEDIATE")
+        db.pragma("user_version", db.pragma("user_version"))
+        db.execute("COMMIT")
+    except UNAVAILABLE as error:
+        return meaning(error)
+    except CORRUPT as error:
+        raise StoreCorrupt(db.filename, str(error)) from error
+    finally:
+        if db.in_transaction:
+            db.execute("ROLLBACK")
+    return None
+
+
+def meaning(error: apsw.Error) -> Trouble:
+    """What one of the `UNAVAILABLE` says of the disk."""
+    match error:
+        case apsw.BusyError():
+            return Trouble.BUSY
+        case apsw.ReadOnlyError():
+            return Trouble.READ_ONLY
+        case apsw.FullError():
+            return Trouble.FULL
+        case _ if getattr(error, "extendedresult", 0) == apsw.SQLITE_IOERR_SHMSIZE:  # the log's index cannot grow
+            return Trouble.FULL
+        case _:
+            return Trouble.FAILING
 
 
 def _attempt(db: apsw.Connection, setting: Setting, request: StoreRequest) -> object:

@@ -14,6 +14,7 @@ from actors.messages import (
     JoinTurn,
     NewDelivery,
     Outcome,
+    PartTurn,
     Pull,
     RequestStop,
     Room,
@@ -23,11 +24,13 @@ from actors.messages import (
 )
 from actors.store.deliveries import open_deliveries
 from actors.store.errors import Conflict
-from actors.store.inbounds import give_back, see_end, take, taken_by, waiting_in
+from actors.store.hops import note, note_all, of_inbound, of_turn
+from actors.store.inbounds import give_back, held_in, see_end, take, taken_by, waiting_in
 from actors.store.outgoing import tell_room
 from actors.store.questions import cancel_questions, open_questions
 from actors.store.rooms import has_failed, room, room_at, wake
 from actors.store.sessions import use
+from actors.store.stopping import hold, hold_returned, is_stopping, keep_whole, stop_turn
 from actors.store.texts import storable
 
 
@@ -41,6 +44,8 @@ def pull(db: apsw.Connection, request: Pull) -> Work:
         queue=tuple(each for each in waiting if each.command is None),
         commands=tuple(each for each in waiting if each.command is not None),
         questions=open_questions(db, home.slug),
+        held=held_in(db, home.slug),
+        backlog=open_deliveries(db, home.place),
     )
 
 
@@ -52,12 +57,31 @@ def begin_turn(db: apsw.Connection, now: float, request: BeginTurn) -> Turn:
         _begin(db, now, home, request)
     elif _has_ended(db, request.turn):
         raise Conflict("BeginTurn", f"turn {request.turn} has ended")
-    db.execute("UPDATE turns SET attempt = max(attempt, ?) WHERE id = ?", (request.attempt, request.turn))
+    if request.attempt > _attempt(db, request.turn):
+        db.execute("UPDATE turns SET attempt = ? WHERE id = ?", (request.attempt, request.turn))
+        _note_attempt(db, now, request)
     db.execute("UPDATE inbound SET attempts = max(attempts, ?) WHERE turn = ?", (request.attempt, request.turn))
     return _the_open_turn(db, home)
 
 
-def join_turn(db: apsw.Connection, request: JoinTurn) -> Turn:
+def part_turn(db: apsw.Connection, now: float, request: PartTurn) -> None:
+    """An attempt does not count, once. A turn that has ended in the meantime has nothing left to count."""
+    home = room(db, request.slug)
+    if not _is_known(db, home, request):
+        raise Conflict("PartTurn", f"there is no turn {request.turn}")
+    if _has_ended(db, request.turn):
+        return
+    if not 1 <= request.attempt <= _attempt(db, request.turn):
+        raise Conflict("PartTurn", f"turn {request.turn} has had no attempt {request.attempt}")
+    db.execute(
+        "INSERT INTO partings (turn, attempt) VALUES (?, ?) ON CONFLICT (turn, attempt) DO NOTHING",
+        (request.turn, request.attempt),
+    )
+    if db.changes():
+        note(db, now, of_turn(request.turn), f"parted (attempt {request.attempt})", request.turn)
+
+
+def join_turn(db: apsw.Connection, now: float, request: JoinTurn) -> Turn:
     """One more inbound in the turn that runs. It shares the attempt; what joined it before stays as it is."""
     home = room(db, request.slug)
     if not _is_known(db, home, request) or _has_ended(db, request.turn):
@@ -69,14 +93,16 @@ def join_turn(db: apsw.Connection, request: JoinTurn) -> Turn:
             "UPDATE inbound SET steered = 1, attempts = (SELECT attempt FROM turns WHERE id = turn) WHERE id = ?",
             (request.inbound,),
         )
+        note(db, now, of_inbound(request.inbound), "joined", request.turn)
     return _the_open_turn(db, home)
 
 
-def request_stop(db: apsw.Connection, request: RequestStop) -> bool:
+def request_stop(db: apsw.Connection, now: float, request: RequestStop) -> bool:
     """The open turn is to be stopped, whatever crashes."""
     home = room(db, request.slug)
-    db.execute("UPDATE turns SET stop_requested = 1 WHERE room = ? AND outcome IS NULL", (home.slug,))
-    return db.changes() > 0
+    if request.hold:
+        hold(db, now, home.slug)
+    return stop_turn(db, now, home.slug)
 
 
 def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
@@ -93,7 +119,11 @@ def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
     db.execute("UPDATE rooms SET leaf = ?, updated_at = ? WHERE slug = ?", (request.leaf, now, home.slug))
     use(db, now, home.session_id)
     for inbound in request.returned:
-        give_back(db, "EndTurn", request.turn, inbound)
+        give_back(db, now, "EndTurn", request.turn, inbound)
+    if request.hold or is_stopping(db, home.slug):
+        hold_returned(db, now, home.slug, request.turn, request.returned)
+    if request.returned:
+        keep_whole(db, now, home.slug)
     state = "quarantined" if request.outcome is Outcome.QUARANTINED else "done"
     db.execute("UPDATE inbound SET state = ? WHERE turn = ?", (state, request.turn))
     db.execute(
@@ -109,6 +139,8 @@ def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
     if request.outcome is not Outcome.WAITING:
         cancel_questions(db, now, request.turn)
     see_end(db, home.slug, request.turn)
+    note_all(db, of_turn(request.turn), request.hops)
+    note(db, now, of_turn(request.turn), f"ended ({request.outcome})", request.turn)
     tell_room(db, now, home, request.deliveries, turn=request.turn)
 
 
@@ -158,6 +190,16 @@ def _begin(db: apsw.Connection, now: float, home: Room, request: BeginTurn) -> N
     use(db, now, home.session_id)
     for inbound in request.inbounds:
         take(db, "BeginTurn", home.slug, inbound, request.turn)
+    _note_attempt(db, now, request)
+
+
+def _note_attempt(db: apsw.Connection, now: float, request: BeginTurn) -> None:
+    note(db, now, of_turn(request.turn), f"begun (attempt {request.attempt})", request.turn)
+
+
+def _attempt(db: apsw.Connection, turn: str) -> int:
+    attempt: int = db.execute("SELECT attempt FROM turns WHERE id = ?", (turn,)).get
+    return attempt
 
 
 def _the_open_turn(db: apsw.Connection, home: Room) -> Turn:
@@ -168,13 +210,13 @@ def _the_open_turn(db: apsw.Connection, home: Room) -> Turn:
 
 def _open_turn(db: apsw.Connection, slug: str) -> Turn | None:
     row = db.execute(
-        "SELECT id, attempt, leaf_before, stop_requested, started_at, cost_before FROM turns "
-        "WHERE room = ? AND outcome IS NULL",
+        "SELECT id, attempt, leaf_before, stop_requested, started_at, cost_before, "
+        "(SELECT count(*) FROM partings WHERE turn = id) FROM turns WHERE room = ? AND outcome IS NULL",
         (slug,),
     ).fetchone()
     if row is None:
         return None
-    turn, attempt, leaf_before, stop_requested, started_at, cost_before = row
+    turn, attempt, leaf_before, stop_requested, started_at, cost_before, parted = row
     return Turn(
         id=turn,
         attempt=attempt,
@@ -183,10 +225,11 @@ def _open_turn(db: apsw.Connection, slug: str) -> Turn | None:
         started_at=started_at,
         inbounds=taken_by(db, turn),
         cost_before=cost_before,
+        parted=parted,
     )
 
 
-def _is_known(db: apsw.Connection, home: Room, request: BeginTurn | JoinTurn | EndTurn) -> bool:
+def _is_known(db: apsw.Connection, home: Room, request: BeginTurn | PartTurn | JoinTurn | EndTurn) -> bool:
     owner = db.execute("SELECT room FROM turns WHERE id = ?", (request.turn,)).get
     if owner not in {None, home.slug}:
         raise Conflict(type(request).__name__, f"turn {request.turn} belongs to room {owner}")

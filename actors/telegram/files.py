@@ -28,7 +28,9 @@ __all__ = ["Files"]
 AT_A_TIME: Final = 4
 WAITING: Final = 64
 WITHIN: Final = 60.0
-"""Seconds for one file."""
+"""Seconds for one file, all attempts together, and besides those that it takes on a slow line."""
+RATE: Final = 100_000
+"""Bytes a second: what a slow line does at least."""
 PAUSE: Final = 1.0
 """Seconds until a fetch that failed on its way is tried again, doubled each time."""
 CHUNK: Final = 256 * 1024
@@ -60,7 +62,7 @@ class Files(Actor[Fetch]):
     mailbox = Mailbox(WAITING, Overflow.REJECT)
 
     def __init__(self, settings: TelegramSettings, *, within: float = WITHIN) -> None:
-        """`within`: seconds for one file, all attempts together."""
+        """`within`: seconds for one file, all attempts together, besides those that its size takes."""
         self._settings = settings
         self._within = within
         self._jobs, self._waiting = trio.open_memory_channel[_Job](WAITING)
@@ -98,8 +100,9 @@ class Files(Actor[Fetch]):
                 self._running -= 1
 
     async def _fetched(self, bot: Bot, web: httpx.AsyncClient, request: Fetch, promise: Promise[Fetched]) -> Fetched:
-        why, pause = f"it did not come within {self._within:g} s", PAUSE
-        with trio.move_on_after(self._within):
+        within = self._within + min(request.attachment.size or LARGEST, LARGEST) / RATE
+        why, pause = f"it did not come within {within:.0f} s", PAUSE
+        with trio.move_on_after(within):
             while promise.wanted:
                 try:
                     return Fetched(path=await _attempt(bot, web, request, promise))

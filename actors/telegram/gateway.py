@@ -9,7 +9,7 @@ import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from functools import partial
-from typing import Final, NamedTuple, Never, assert_never
+from typing import Final, NamedTuple, Never, TypeVar, assert_never
 
 import trio
 from telegram import Bot, BotCommand, ChatMember, Update
@@ -20,6 +20,7 @@ from actors.errors import Unfit
 from actors.messages import (
     Accept,
     Accepted,
+    Access,
     Amend,
     DeliveryKind,
     Duplicate,
@@ -45,6 +46,7 @@ from actors.telegram.access import Gate, gate
 from actors.telegram.addressing import Me, is_addressed
 from actors.telegram.api import connect
 from actors.telegram.bursts import ALONE, Bursts, Part
+from actors.telegram.outage import Outage
 from actors.telegram.polling import Poller
 from actors.telegram.sideline import Sideline
 from actors.telegram.updates import (
@@ -58,7 +60,7 @@ from actors.telegram.updates import (
     Verdict,
     translate,
 )
-from supervisor import Actor, ActorError, Description, Mailbox, Overflow, Ref
+from supervisor import Actor, ActorError, Asks, Description, Mailbox, Overflow, Ref
 
 CONNECTIONS: Final = 4
 """For what runs beside the poll, which has its own."""
@@ -75,6 +77,8 @@ PRIVACY: Final = (
     "me hear everything, turn it off with /setprivacy at @BotFather and add me to this group again, or make me an "
     "administrator of it."
 )
+
+R = TypeVar("R")
 
 _log = logging.getLogger(__name__)
 
@@ -102,6 +106,8 @@ class Gateway(Actor[Never]):
         self._capacity = capacity
         self._ready = trio.Event() if ready is None else ready
         self._gate: Gate | None = None
+        self._last_gate = gate(settings, Access())  # as far as is known when the store does not answer
+        self._outage: Outage | None = None
         self._bursts = Bursts()
         self._refused = _Recent()
         self._answered = _Recent()
@@ -115,13 +121,17 @@ class Gateway(Actor[Never]):
         assert_never(message)
 
     def describe(self) -> Description:
-        return Description(doing="connecting" if self._poller is None else self._poller.doing)
+        doing = "connecting" if self._poller is None else self._poller.doing
+        plight = "" if self._outage is None else self._outage.plight
+        return Description(doing=f"{doing}; nothing is taken, because {plight}" if plight else doing)
 
     async def _run(self) -> None:
         async with connect(self._settings, connections=CONNECTIONS) as bot:
             self._poller = poller = Poller(bot, self._ready)
             user = await poller.user()
-            desk = _Desk(bot, Sideline(self.context), Me(user.id, user.username or ""))
+            me = Me(user.id, user.username or "")
+            self._outage = Outage(self.context, bot, poller, partial(self._wanted, me))
+            desk = _Desk(bot, Sideline(self.context), me, self._outage)
             while True:
                 heard_before = poller.listening
                 updates = await poller.batch()
@@ -133,6 +143,18 @@ class Gateway(Actor[Never]):
                     poller.taken(update)
 
     # --- one update
+
+    async def _ask(self, desk: "_Desk", request: Asks[StoreRequest, R]) -> R:
+        """The store's reply; people are told if that takes long, because all that is behind this one waits as well."""
+        return await insist(self._store, request, unavailable=desk.outage.noticed)
+
+    def _wanted(self, me: Me, update: Update) -> Inbound | None:
+        """What an update that waits says to us, if whoever wrote it may speak."""
+        try:
+            verdict = translate(update, me, self._last_gate, now=time.time(), part=ALONE)
+        except UNREADABLE:
+            return None
+        return verdict if isinstance(verdict, Inbound) else None
 
     def _parts(self, updates: Sequence[Update], me: Me) -> list[Part]:
         """What each update's message is a part of."""
@@ -146,14 +168,15 @@ class Gateway(Actor[Never]):
 
     async def _take(self, desk: "_Desk", update: Update, part: Part) -> None:
         if self._gate is None:
-            access = await insist(self._store, GetAccess(front=FRONT))
-            self._gate = gate(self._settings, access)
+            access = await self._ask(desk, GetAccess(front=FRONT))
+            self._gate = self._last_gate = gate(self._settings, access)
         said = ""
         try:
             verdict = translate(update, desk.me, self._gate, now=time.time(), part=part)
             said = await self._act(desk, update.update_id, verdict)
         except (Unfit, *UNREADABLE):  # a mistake of ours, and the next update must not wait for its mend
             _log.exception("update %s is skipped", update.update_id)
+        await desk.outage.over()
         if update.callback_query is not None:  # whatever became of it, or the button would go on spinning
             answer = partial(desk.bot.answer_callback_query, update.callback_query.id, said or None)
             desk.aside.start("the answer to a press", answer)
@@ -164,34 +187,34 @@ class Gateway(Actor[Never]):
             case Inbound():
                 await self._accept(desk, verdict)
             case Press():
-                pressed = await insist(self._store, verdict)
+                pressed = await self._ask(desk, verdict)
                 self._gate = None  # it may have let somebody in
                 self._tell_outbox(Wake())
                 await self._wake(pressed.room)
                 return pressed.said
             case Amend():
-                amended = await insist(self._store, verdict)
+                amended = await self._ask(desk, verdict)
                 if amended.late:
                     self._tell_outbox(Wake())
                 else:
                     await self._wake(amended.room)
             case Knock(person=person):
                 if self._knocked.is_new(person, trio.current_time() + KNOCK_EVERY):
-                    code = await insist(self._store, verdict)
+                    code = await self._ask(desk, verdict)
                     _log.info("person %s asks to be let in%s", person, "" if code else ", but others wait already")
                     self._tell_outbox(Wake())
             case GroupOffered():
-                await insist(self._store, verdict)
+                await self._ask(desk, verdict)
                 self._tell_outbox(Wake())
             case RenameRoom():
-                await insist(self._store, verdict)
+                await self._ask(desk, verdict)
             case Migrated(request, offer):
                 _log.info("group %s has become group %s", request.old, request.new)
-                await insist(self._store, request)
+                await self._ask(desk, request)
                 self._gate = None
                 if offer is not None:
                     _log.warning("[telegram] allowed_group_ids names %s: let it name %s", request.old, request.new)
-                    await insist(self._store, offer)
+                    await self._ask(desk, offer)
                 self._tell_outbox(Wake())
             case Unsupported(place):
                 if self._answered.is_new((place, verdict.text), trio.current_time() + UNSUPPORTED_EVERY):
@@ -207,7 +230,7 @@ class Gateway(Actor[Never]):
         return ""
 
     async def _accept(self, desk: "_Desk", inbound: Inbound) -> None:
-        reply = await insist(self._store, Accept(inbound=inbound, capacity=self._capacity))
+        reply = await self._ask(desk, Accept(inbound=inbound, capacity=self._capacity))
         match reply:
             case Accepted():
                 if inbound.command is None and inbound.message_id is not None:
@@ -254,6 +277,7 @@ class _Desk(NamedTuple):
     bot: Bot
     aside: Sideline
     me: Me
+    outage: Outage
 
 
 async def _hears_all(bot: Bot, chat: int) -> bool:

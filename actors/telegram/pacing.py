@@ -12,7 +12,7 @@ from enum import IntEnum
 from math import inf
 from typing import Final, NamedTuple
 
-__all__ = ["Kind", "Pacing"]
+__all__ = ["GROUP", "Kind", "Pacing"]
 
 
 class Kind(IntEnum):
@@ -126,6 +126,11 @@ class Pacing:
         else:
             known.times.append(now)
         self._forget(now)
+
+    def recall(self, chat: int, at: float) -> None:
+        """A message arrived then, in an earlier life of the outbox. Told oldest first, before anything is `spent`."""
+        self._bot.append(at)
+        self._touch(chat).times.append(at)
 
     def answered(self, chat: int, kind: Kind, sent: float, now: float) -> None:
         """The request that was `spent` at that time is over: it may have reached Telegram as late as `now`.

@@ -57,17 +57,28 @@ class Poller:
         self.doing = f"listening as @{self._name}"
         return updates
 
+    async def peek(self) -> tuple[Update, ...]:
+        """What waits, with what was given out and is not taken yet; nothing if that is not to be had just now.
+
+        Not while `batch` is waited for: Telegram lets only one poll at a time.
+        """
+        try:
+            return await self._get(0)
+        except TelegramError as error:
+            _log.debug("nothing is seen of what waits: %r", sorted_out(error))
+            return ()
+
     def taken(self, update: Update) -> None:
         """This one is done with: Telegram need not keep it. The next poll says so."""
         self._offset = update.update_id + 1
 
     async def _poll(self) -> tuple[Update, ...]:
         # The first poll, also after trouble, does not wait: it is to be known soon that all is well.
+        return await self._get(POLL if self.listening else 0)
+
+    async def _get(self, timeout: int) -> tuple[Update, ...]:
         return await self._bot.get_updates(
-            offset=self._offset,
-            timeout=POLL if self.listening else 0,
-            read_timeout=POLL_SLACK,
-            allowed_updates=ALLOWED_UPDATES,
+            offset=self._offset, timeout=timeout, read_timeout=POLL_SLACK, allowed_updates=ALLOWED_UPDATES
         )
 
     async def _persist(self, call: Callable[[], Awaitable[R]]) -> R:

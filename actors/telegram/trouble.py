@@ -8,7 +8,16 @@ from datetime import timedelta
 from typing import Final, NamedTuple
 
 import httpx
-from telegram.error import BadRequest, ChatMigrated, Conflict, Forbidden, InvalidToken, RetryAfter, TelegramError
+from telegram.error import (
+    BadRequest,
+    ChatMigrated,
+    Conflict,
+    Forbidden,
+    InvalidToken,
+    NetworkError,
+    RetryAfter,
+    TelegramError,
+)
 
 from actors.redaction import redact
 
@@ -31,11 +40,13 @@ class Permanent(NamedTuple):
     """Nothing was done, and the same request will never succeed: chat or topic gone, bot blocked, a bad request.
 
     `moved_to`: the group lives on under this id. `topic_gone`: the topic is deleted; its chat may be there.
+    `unreachable`: it is the place's fault, and nothing else arrives there either.
     """
 
     reason: str
     moved_to: int | None = None
     topic_gone: bool = False
+    unreachable: bool = False
 
 
 class NotSent(NamedTuple):
@@ -71,6 +82,7 @@ class TokenRefused(Exception):
 
 
 _TOPIC_GONE: Final = ("thread not found", "topic_deleted", "topic deleted", "topic_id_invalid")
+_CHAT_GONE: Final = ("chat not found", "have no rights to send", "chat_write_forbidden", "peer_id_invalid")
 _TOPIC_CLOSED: Final = "the topic is closed: reopen it, or make the bot an admin who may write there"
 _NEVER_SENT: Final = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -94,8 +106,14 @@ def sorted_out(error: TelegramError) -> Trouble:
         case BadRequest() if any(words in reason.lower() for words in _TOPIC_GONE):
             return Permanent(reason, topic_gone=True)
         case BadRequest() if "topic_closed" in reason.lower():
-            return Permanent(_TOPIC_CLOSED)
-        case BadRequest() | Forbidden():
+            return Permanent(_TOPIC_CLOSED, unreachable=True)
+        case BadRequest() if any(words in reason.lower() for words in _CHAT_GONE):
+            return Permanent(reason, unreachable=True)
+        case BadRequest():
+            return Permanent(reason)
+        case Forbidden():
+            return Permanent(reason, unreachable=True)
+        case NetworkError() if "entity too large" in reason.lower():  # 413, from Telegram or a proxy before it
             return Permanent(reason)
         case _:
             never_sent = isinstance(error.__cause__, _NEVER_SENT)

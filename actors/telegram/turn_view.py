@@ -26,7 +26,7 @@ from actors.telegram.render import preview
 from actors.telegram.trouble import BadEntities, Busy, Flood, NotSent, Permanent, Unknown
 from supervisor import Ref
 
-__all__ = ["WORKING", "TurnView"]
+__all__ = ["WAITING", "WORKING", "TurnView"]
 
 TYPING_EVERY: Final = 4.0
 """Seconds; Telegram shows the indicator for about five."""
@@ -45,6 +45,7 @@ DRAFT_LIFE: Final = 25.0
 REST: Final = 3.0
 """Seconds without another try after one that was lost on its way."""
 WORKING: Final = "Working on it."
+WAITING: Final = "Waiting for your answer."
 
 _log = logging.getLogger(__name__)
 
@@ -66,6 +67,7 @@ class TurnView:
         self._shown_at = -inf
         self._hidden = False  # our own message has taken the draft off the screen
         self._message: int | None = None
+        self._word = ""  # what that message says, where the answer is a draft
         self._asked = False  # for that message: never a second time, the first may be there without an owner
         self._rest_until = -inf
         self._over_at: float | None = None
@@ -144,15 +146,14 @@ class TurnView:
 
     def _message_due(self, now: float) -> float:
         """When the message may be sent or changed; never if it is unknown whether it is there, or says the same."""
-        if not self._picture.begun or (self._asked and (self._message is None or self._drafts)):
+        if not self._picture.begun or (self._asked and self._message is None):
             return inf
         ready = self._ready(self._kind_of_message, now)
         if ready > now:
             return ready
-        text = self._text()
         if self._message is None:
-            return max(now, self._born + (QUICK if text and not self._drafts else LONG))
-        return inf if not text or text == self._shown else now
+            return max(now, self._born + (QUICK if self._text() and not self._drafts else LONG))
+        return inf if self._body() == (self._word if self._drafts else self._shown) else now
 
     @property
     def _kind_of_draft(self) -> Kind:
@@ -177,6 +178,11 @@ class TurnView:
 
     def _text(self) -> str:
         return preview(self._picture.text, self._picture.tools)
+
+    def _body(self) -> str:
+        """What our own message says: a word beside the draft, or the answer so far."""
+        word = WAITING if self._picture.waits else WORKING
+        return word if self._drafts else self._text() or word
 
     async def _keep_typing(self) -> None:
         place = self._place
@@ -215,7 +221,7 @@ class TurnView:
             self._hidden = self._hidden and result is not True
 
     async def _post(self) -> None:
-        text, place = WORKING if self._drafts else self._text() or WORKING, self._place
+        text, place = self._body(), self._place
         self._asked = True
         request = partial(
             self._courtesy.bot.send_message,
@@ -240,12 +246,10 @@ class TurnView:
             self._log(result)
         if self._drafts:
             self._hidden = self._message is not None
-            self._rest(result)
-        else:
-            self._note(result, text)
+        self._told(result, text)
 
     async def _edit(self, message: int) -> None:
-        text, place = self._text(), self._place
+        text, place = self._body(), self._place
         request = partial(
             self._courtesy.bot.edit_message_text,
             text,
@@ -259,7 +263,16 @@ class TurnView:
         if isinstance(result, Permanent) and "not modified" not in result.reason.lower():
             self._log(result)
             self._message = None
-        self._note(result, text)
+        self._told(result, text)
+
+    def _told(self, result: object, text: str) -> None:
+        """What our own message says now."""
+        if not self._drafts:
+            self._note(result, text)
+            return
+        self._rest(result)
+        if not isinstance(result, Flood):
+            self._word = text
 
     def _note(self, result: object, text: str) -> None:
         """What is on the screen now. What was lost on its way is made up by the next picture."""

@@ -4,7 +4,8 @@
  * costs each start 100 ms. Each ability is one function that registers itself.
  *
  * DISPATCHD_HOST_TOOLS has the tools as JSON: [{name, label, description, parameters}]; DISPATCHD_HOST_MARK is the title
- * by which the host knows a call of ours among the dialogs of other extensions.
+ * by which the host knows a call of ours among the dialogs of other extensions; DISPATCHD_HOST_LOGIN says which
+ * variable has the key of which provider: {"zai": "ZAI_API_KEY"}.
  */
 
 /** Goes on with an interrupted run: the note enters the context as the host's word, not as one of the person's. */
@@ -22,6 +23,15 @@ function take(name) {
 	const value = process.env[name];
 	delete process.env[name];
 	return value;
+}
+
+/**
+ * Gives pi the key of a provider, out of the environment. pi reads `$` in a key as the beginning of a variable's name
+ * and `!` at its beginning as a command.
+ */
+function registerKey(pi, provider, variable) {
+	const key = take(variable);
+	if (key) pi.registerProvider(provider, { apiKey: key.replaceAll("$", "$$$$").replace(/^!/, "$!") });
 }
 
 /** A tool whose work is the host's: the call goes out as a marked dialog, and the answer says how it went. */
@@ -43,6 +53,8 @@ function registerHostTool(pi, mark, tool) {
 export default function (pi) {
 	const mark = take("DISPATCHD_HOST_MARK");
 	const tools = JSON.parse(take("DISPATCHD_HOST_TOOLS") ?? "[]");
+	const login = JSON.parse(take("DISPATCHD_HOST_LOGIN") ?? "{}");
 	registerResume(pi);
+	for (const [provider, variable] of Object.entries(login)) registerKey(pi, provider, variable);
 	if (mark) for (const tool of tools) registerHostTool(pi, mark, tool);
 }

@@ -7,7 +7,7 @@ import pytest
 import trio
 from trio.testing import MockClock
 
-from actors.asking import LONGEST_PAUSE, insist
+from actors.asking import LOG_EVERY, LONGEST_PAUSE, insist
 from actors.errors import Unavailable
 from supervisor import Actor, AskCycle, ChildSpec, Intensity, Mailbox, NoReply, Overflow, Promise, Request, Supervisor
 from supervisor.testing import open_test_system
@@ -110,3 +110,16 @@ async def test_a_cancel_gives_up(autojump_clock: MockClock) -> None:
         with trio.move_on_after(30) as scope:
             await insist(system.ref("/moody", Moody), Count())
         assert scope.cancelled_caught
+
+
+async def test_a_long_wait_is_logged_now_and_then_and_told_each_time(
+    autojump_clock: MockClock, caplog: pytest.LogCaptureFixture
+) -> None:
+    told: list[Unavailable] = []
+    moods: list[Exception | str] = [Unavailable("disk full") for _ in range(100)]
+    async with open_test_system(tree(moods)) as system:
+        assert await insist(system.ref("/moody", Moody), Count(), unavailable=told.append) == 0
+        waited = trio.current_time()
+    assert len(told) == 100
+    lines = [line for line in caplog.messages if "Count is not answered, trying again: disk full" in line]
+    assert len(lines) == waited // LOG_EVERY + 1

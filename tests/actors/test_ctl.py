@@ -31,17 +31,35 @@ def test_a_socket_that_cannot_be_is_a_matter_of_configuration(
     assert "DISPATCHD_SOCKET" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("args", [["approve"], ["remove", "Eve"], ["fly"]])
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["pair", "approve"],
+        ["pair", "remove", "Eve"],
+        ["pair", "fly"],
+        ["quarantine", "retry"],
+        ["quarantine", "drop", "Eve"],
+        ["quarantine", "show"],
+        ["quarantine", "show", "-1"],
+        ["quarantine", "show", "0"],
+        ["quarantine", "retry", "1", "²"],
+        ["quarantine", "drop", "9" * 19],
+        ["pair", "remove", "9" * 5000],
+        ["trace"],
+        ["trace", " "],
+        ["trace", "x" * 201],
+    ],
+)
 def test_wrong_usage_of_our_own_commands(
     args: list[str], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(sys, "argv", ["actorctl", "pair", *args])
+    monkeypatch.setattr(sys, "argv", ["actorctl", *args])
 
     with pytest.raises(SystemExit) as caught:
         ctl.main()
 
     assert caught.value.code == 2
-    assert capsys.readouterr().err.startswith("usage: actorctl pair")
+    assert capsys.readouterr().err.startswith(f"usage: actorctl {args[0]}")
 
 
 def test_it_imports_nothing_heavy() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.phrases import ago, code, inert, lasting, money, short, tokens
+from actors.phrases import ago, block, code, inert, lasting, money, short, tokens
 from actors.telegram.render import render
 
 MARKDOWN = """# x|- a|+ a|1. b|1)|```py|~~~|---|===|    code|> q|- [ ] x|* * *|[x]: http://a.b|[x]|![x](y)|[x](http://a.b)
@@ -86,3 +86,15 @@ def test_sums() -> None:
     assert [tokens(n) for n in (0, 999, 1000, 45_300, 999_499, 999_500, 1_250_000)] == [
         *("0", "999", "1 k", "45 k", "999 k", "1.0 M", "1.2 M")
     ]
+
+
+@pytest.mark.parametrize("text", ["make: *** no", "```\nend", "a\n````b````\nc", "~~~"])
+def test_nothing_in_a_block_ends_it(text: str) -> None:
+    fence, *lines, end = block(text).splitlines()
+    assert fence == end == "`" * len(fence)
+    assert "\n".join(lines) == text
+    assert fence not in text
+
+
+def test_an_empty_block_is_none() -> None:
+    assert block(" \n") == ""

@@ -9,7 +9,7 @@ import pytest
 
 from actors.configuration import load
 from actors.paths import locate
-from actors.settings import SECTIONS, ProjectSettings, Secret, Settings, TelegramSettings
+from actors.settings import SECTIONS, ProjectSettings, Secret, Settings, TelegramSettings, in_bytes
 
 EXAMPLE = Path(__file__).parents[2] / "conf" / "config.example.toml"
 
@@ -47,6 +47,10 @@ def test_every_section_is_a_field_of_the_settings() -> None:
     assert {name: type(getattr(defaults, name)) for name in SECTIONS} == SECTIONS
 
 
+def test_an_amount_of_memory_in_bytes() -> None:
+    assert [in_bytes(size) for size in ("256M", "1024M", "1G", "4G")] == [256 << 20, 1 << 30, 1 << 30, 4 << 30]
+
+
 @pytest.fixture
 def example(tmp_path: Path) -> Path:
     file = tmp_path / "config.toml"
@@ -67,6 +71,7 @@ def test_the_example_with_every_key_is_accepted_and_shows_the_defaults(example: 
     assert settings.projects == {"website": ProjectSettings(path=Path.home() / "src/website")}
     examples = {
         *("telegram.bot_token", "pi.provider", "pi.api_key", "pi.model", "pi.thinking"),
+        *("pi.memory_max", "pi.processes_max"),
         *("rooms.workspace", "budget.per_turn", "budget.per_day"),
     }
     for name, kind in SECTIONS.items():

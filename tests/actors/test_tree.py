@@ -1,5 +1,6 @@
 """The whole tree as data: who stands where, who gives up alone, and that nobody can wait for himself."""
 
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -80,12 +81,14 @@ async def test_it_stands_as_it_is_drawn(tmp_path: Path) -> None:
         "service": {
             "outbox": {"telegram": {"sender": None}, "files": {"fetcher": None}, "console": {"terminal": None}},
             "demo_model": {"server": None},
+            "cages": None,
             "rooms": {"pool": None, "router": None},
             "telegram": {"gateway": None},
             "console": {"reader": None},
         },
     }
-    assert list(shape(whole)["service"]) == ["outbox", "demo_model", "rooms", "telegram", "console"]  # sinks first
+    order = ["outbox", "demo_model", "cages", "rooms", "telegram", "console"]
+    assert list(shape(whole)["service"]) == order  # sinks first
     rooms, pool = child(whole, "service/rooms").factory, child(whole, "service/rooms/pool").factory
     assert isinstance(rooms, Supervisor)
     assert rooms.strategy is Strategy.REST_FOR_ONE
@@ -138,3 +141,11 @@ async def test_questions_go_to_those_who_started_before(tmp_path: Path) -> None:
         graph[path] = asked_by(spec, path)
     late = [(path, asked) for path, paths in graph.items() for asked in paths if order.index(asked) > order.index(path)]
     assert late == []
+
+
+async def test_a_room_knows_its_fate_and_whether_it_gave_up(tmp_path: Path) -> None:
+    _, room = planted(tmp_path)
+    assert isinstance(room.factory, Supervisor)
+    made = room.factory.children[0].factory
+    assert isinstance(made, partial)
+    assert (made.keywords["on_restart"], made.keywords["failed"]) == ("resume", False)

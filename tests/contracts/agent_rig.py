@@ -5,7 +5,7 @@ Used by the tests `test_agent_…with_pi`.
 
 import os
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from signal import SIGKILL
 from typing import Any
@@ -86,7 +86,8 @@ async def open_rig(folder: Path) -> AsyncIterator[Rig]:
         yield Rig(folder, llm)
     orphan = folder / "work/orphan"
     if orphan.exists():
-        os.kill(int(orphan.read_text()), SIGKILL)  # pi's commands outlive a killed pi
+        with suppress(ProcessLookupError):
+            os.kill(int(orphan.read_text()), SIGKILL)  # pi's commands outlive a killed pi, unless its cage ended them
     with trio.fail_after(5):
         while processes(str(folder)):  # noqa: ASYNC110 - it is not our child
             await trio.sleep(0.01)

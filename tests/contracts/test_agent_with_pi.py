@@ -297,4 +297,6 @@ async def test_a_session_that_stays_held_is_a_sentence(
         exited = await bench.recorder.wait_for(ChildExited, "/agent")
     await held.stop(3.0)
     note = rig.folder / "sessions/den/pi.pid"
-    assert exited.reason == f"cannot start {note}: process {held.pid} still works there; end it"
+    begins, ends = f"cannot start {note}: process {held.pid} (", ") still works there; end it and write /restart"
+    assert exited.reason.startswith(begins)
+    assert exited.reason.endswith(ends)

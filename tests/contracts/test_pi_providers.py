@@ -39,7 +39,7 @@ def ask(folder: Path, provider: Provider, *commands: str, secrets: Mapping[str, 
     )
     assert not [each for each in argv if KEY.reveal() in each]
     plain = {"PATH": "/usr/bin:/bin", "HOME": str(folder), "NODE_DISABLE_COMPILE_CACHE": "1"}
-    env = plain | pi_environment(agent_dir) | {name: secret.reveal() for name, secret in secrets.items()}
+    env = plain | pi_environment(agent_dir, provider) | {name: secret.reveal() for name, secret in secrets.items()}
     with (
         (folder / "stderr").open("wb") as stderr,
         subprocess.Popen(argv, cwd=folder, env=env, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=stderr) as pi,

@@ -19,17 +19,18 @@ MODELS = (MODEL, "other-1")
 
 
 class ToolCall(msgspec.Struct, frozen=True):
-    """One call that the model makes: the tool's name and its arguments."""
+    """One call that the model makes: the tool's name and its arguments. `id`: of the call; real ones are unique."""
 
     name: str
     arguments: dict[str, object]
+    id: str = "call_1"
 
 
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """One answer, streamed in this order: the text's deltas, the tool call, the end.
 
     `hold` keeps the stream open after the deltas until the client leaves; a `status` other than 200 is sent at once.
-    `pause`: seconds until the answer begins.
+    `pause`: seconds until the answer begins; `gap`: seconds between two of its events.
     """
 
     deltas: tuple[str, ...] = ()
@@ -37,6 +38,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     hold: bool = False
     status: int = 200
     pause: float = 0.0
+    gap: float = 0.0
 
 
 class FakeLLM:
@@ -83,6 +85,7 @@ class FakeLLM:
             await stream.send_all(http.send(h11.Data(data=b'{"error":{"message":"scripted failure"}}')) or b"")
         else:
             for chunk in _chunks(reply):
+                await trio.sleep(reply.gap)
                 await stream.send_all(http.send(h11.Data(data=chunk)) or b"")
             if reply.hold:
                 await stream.receive_some()  # nothing is owed to us: this returns when the client leaves
@@ -100,6 +103,11 @@ class FakeLLM:
         if asked.get("stream") is not True or asked.get("model") not in MODELS or not asked.get("messages"):
             return self._refuse(400, f"not a streamed request for one of {MODELS}")
         self.requests.append(asked)
+        return self.choose(asked)
+
+    def choose(self, asked: dict[str, Any]) -> Reply:
+        """The reply to a request that is as it should be: the script's next. Others may choose by what was `asked`."""
+        del asked
         return self.replies.pop(0) if self.replies else self._refuse(500, "one request more than the script foresees")
 
     def _refuse(self, status: int, why: str) -> Reply:
@@ -112,7 +120,7 @@ def _chunks(reply: Reply) -> list[bytes]:
     deltas: list[dict[str, object]] = [{"content": text} for text in reply.deltas]
     if reply.tool is not None:
         function = {"name": reply.tool.name, "arguments": msgspec.json.encode(reply.tool.arguments).decode()}
-        deltas.append({"tool_calls": [{"index": 0, "id": "call_1", "type": "function", "function": function}]})
+        deltas.append({"tool_calls": [{"index": 0, "id": reply.tool.id, "type": "function", "function": function}]})
     events = [_event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in deltas]
     if reply.hold:
         return events

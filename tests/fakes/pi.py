@@ -4,11 +4,12 @@ Started by `COMMAND` and pi's own arguments; it refuses what pi refuses, sends t
 the same session file, really runs `bash`, asks its host, and is held to all this by the contract tests. Standard
 library only, and little of it: a hundred start in a moment. Its script is JSON in the variable FAKE_PI:
 
-`replies`, each as tests.fakes.llm.Reply, with `crash` (a signal, or a negative exit code) and `noise` (raw lines) and
-`huge` (bytes of one long line), `flood` (how many deltas) and `steers` (how many must be queued before it begins)
-beside; `compactable` (even a short session is summarised); `requests`, a file that gets each model request as
-[[role, text], …]; `hang` (never answers), `deaf` (ignores abort), `stubborn` (ignores EOF and SIGTERM), `refuse` (a
-line for stderr, then exit code 1). Without `replies` it repeats what it was told.
+`replies`, each as tests.fakes.llm.Reply, with `crash` (a signal, or a negative exit code, -256 for 0) and `noise` (raw
+lines) and `huge` (bytes of one long line), `flood` (how many deltas), `steers` (how many must be queued before it
+begins), `spin` (never comes back from it) and `mute` (closes its stdout and lives on) beside; `compactable` (even a
+short session is summarised); `requests`, a file that gets each model request as [[role, text], …]; `hang` (never
+answers), `deaf` (ignores abort), `stubborn` (ignores EOF and SIGTERM), `last` (as `crash`, behind a run's last word),
+`refuse` (a line for stderr, then exit code 1). Without `replies` it repeats what it was told.
 """
 
 import json
@@ -278,6 +279,7 @@ class FakePi(Choices):
                 break
         emit({"type": "agent_end", "messages": self.made, "willRetry": False})
         emit({"type": "agent_settled"})
+        crash(self.script.get("last", 0))
 
     def complete(self, message: Record, *, started: bool = False) -> Record:
         """A message that is whole: its events, then its entry; returns it."""
@@ -318,6 +320,12 @@ class FakePi(Choices):
             if not reply.get("flood"):
                 yield 0.0
         crash(reply.get("crash", 0))
+        while reply.get("spin"):
+            pass
+        if reply.get("mute"):
+            os.close(1)
+            while True:
+                time.sleep(60)
         while reply.get("hold") and not self.aborting:
             yield 60.0
         if self.aborting:

@@ -33,7 +33,7 @@ async def test_without_a_script_it_repeats_what_it_was_told(tmp_path: Path, nurs
 async def test_hang_and_stubborn(tmp_path: Path, nursery: trio.Nursery) -> None:
     pi = await start(tmp_path, nursery, hang=True, stubborn=True)
     await pi.send(GetState())
-    nursery.start_soon(pi.proc.stop, 0.3)
+    nursery.start_soon(pi.proc.stop, 3.0)  # time enough for it to come to where it ignores SIGTERM
     with pytest.raises(EOFError):
         await pi.next()
     assert await pi.proc.wait() == Exited(code=None, signal=SIGKILL)
@@ -78,3 +78,25 @@ async def test_noise_a_huge_line_and_a_flood(tmp_path: Path, nursery: trio.Nurse
     assert kinds == ["garbage", "garbage", "unknown", "oversized"]
     assert sum(isinstance(output, TextGrew) for output in before) == 5_000
     await pi.proc.stop(grace=9.0)
+
+
+async def test_last_spin_and_mute(tmp_path: Path, nursery: trio.Nursery) -> None:
+    pi = await start(tmp_path, nursery, replies=[{"deltas": ["a"]}], last=-256)
+    await pi.send(PROMPT)
+    await pi.until(Settled)
+    assert await pi.proc.wait() == Exited(0, None)
+    await pi.proc.stop(grace=0.0)
+    for trick, ended in (("spin", Exited(143, None)), ("mute", Exited(143, None))):
+        pi = await start(tmp_path, nursery, replies=[{"deltas": ["a"], trick: True}])
+        await pi.send(PROMPT)
+        await pi.until(TextGrew)
+        await trio.sleep(0.2)  # it comes to that only when nobody has a wish
+        await pi.send(GetState())
+        if trick == "mute":
+            with pytest.raises(EOFError):
+                await pi.next()
+        else:
+            with trio.move_on_after(0.2) as silence:
+                await pi.next()
+            assert silence.cancelled_caught
+        assert await pi.proc.stop(grace=1.0) == ended

@@ -91,6 +91,11 @@ class House:
         """What `actorctl VERB PATH --json` prints."""
         return client.call(str(self.socket), verb, {"path": path}, timeout=15.0)
 
+    def working(self) -> list[int]:
+        """The process ids of the agents that have a turn to do."""
+        nodes = [node for node in self.nodes() if node["path"].endswith("/agent") and node.get("pid")]
+        return [node["pid"] for node in nodes if not str(node["doing"]).startswith(("idle", "start", "end"))]
+
     async def run_actorctl(self, *arguments: str) -> str:
         """What the command prints, run as a person runs it; it must succeed."""
         command = [str(DISPATCHD.with_name("actorctl")), *arguments]

@@ -44,7 +44,7 @@ async def test_an_unknown_model_is_refused_in_the_chat(tmp_path: Path) -> None:
         assert "LLM_MODEL" in report.text
         assert not report.silent
         fake.say(ANN.id, "/status")  # the room has given up; commands work all the same
-        await phone.sees("workspace")
+        assert ": failed" in (await phone.sees("workspace")).text
         assert await house.stop() == 0
         assert "no-real-key-at-all" not in house.log()
 
@@ -115,7 +115,7 @@ async def test_a_message_that_kills_its_agent_each_time_is_set_aside_and_the_nex
         killed: set[int] = set()
         for _ in range(3):
             pid = await house.until(lambda: next((pid for pid in house.agents().values() if pid not in killed), None))
-            await house.until(lambda: running(house))
+            await house.until(house.working)
             os.kill(pid, signal.SIGKILL)
             killed.add(pid)
         await phone.is_answered("you said “hello”")
@@ -125,11 +125,7 @@ async def test_a_message_that_kills_its_agent_each_time_is_set_aside_and_the_nex
         assert await house.stop() == 0
         assert phone.answers == [repeated("hello")]
         assert phone.leftovers == [str(report)]  # its buttons are all that can still be pressed
-
-
-def running(house: House) -> bool:
-    """Whether an agent is waiting for its model."""
-    return any(node["path"].endswith("/agent") and "model" in node.get("doing", "") for node in house.nodes())
+        assert len([text for text in phone.others if "cut off 3 times" in text]) == 1  # for all crashes
 
 
 async def test_frozen_pi_does_not_keep_the_service_from_stopping(tmp_path: Path) -> None:
@@ -183,11 +179,18 @@ async def test_an_album_survives_a_kill(tmp_path: Path, moment: str) -> None:
         await phone.has_nothing_left()
         assert await house.stop() == 0
         assert phone.answers == [numbers(80)]
-        assert phone.others == ["demo sees no pictures: the agent only knows where they are saved."]
+        assert beside_crashes(phone) == ["demo sees no pictures: the agent only knows where they are saved."]
         uploads = house.state / "workspaces/ann/uploads"
         saved = sorted(path.read_bytes() for path in uploads.iterdir() if path.suffix != ".part")
         assert saved == [file.content for file in album]
         assert prompts(house, "ann", "slow: 80") == 1
+
+
+def beside_crashes(phone: Phone) -> list[str]:
+    """All that the bot says beside answers, without the one word that a turn was cut off and went on."""
+    crashes = [text for text in phone.others if text.startswith("This was cut off once and went on")]
+    assert len(crashes) <= 1
+    return [text for text in phone.others if text not in crashes]
 
 
 def prompts(house: House, slug: str, words: str) -> int:
@@ -243,14 +246,16 @@ async def test_a_question_that_perhaps_stands_twice_can_be_answered_at_either(tm
     ):
         await house.start()
         phone = Phone(fake, ANN.id)
-        fake.set_fault("sendMessage", Fault.SLOW, seconds=PATIENCE)
+        fake.set_fault("sendMessage", Fault.SLOW, 2, seconds=PATIENCE)  # perhaps a word with a button comes first
         fake.say(ANN.id, "paint it")
         first = await phone.sees("Which colour?", buttons=True)
+        fake.clear_faults()
         await killed_and_started(house)  # nobody has noted that it has arrived
         second = await phone.sees("You may have this already", buttons=True)
         assert "Which colour?" in second.text
         await all_is_sent(house)
-        [data] = [button["callback_data"] for button in buttons(fake.messages(ANN.id)[1]) if button["text"] == "green"]
+        [shown] = [message for message in fake.messages(ANN.id) if message.id == first.id]
+        [data] = [button["callback_data"] for button in buttons(shown) if button["text"] == "green"]
         update = fake.press(ANN.id, first.id, data)
         assert await fake.wait_for(lambda: fake.answer(update), PATIENCE) == "Answered: green"
         await phone.is_answered("Then green.")
@@ -288,7 +293,8 @@ async def test_a_message_that_joined_a_turn_survives_a_kill(tmp_path: Path, mome
         await phone.is_marked("slow: 90", "👌")
         assert await house.stop() == 0
         note = "Joined the running turn: the agent hears this at its next step."
-        assert phone.others == [note] or (moment == "accepted" and phone.others == [])  # a courtesy that a kill may cut
+        others = beside_crashes(phone)
+        assert others == [note] or (moment == "accepted" and others == [])  # a courtesy that a kill may cut
         assert [part for text in phone.answers for part in text.split("\n\n")] == [numbers(60), numbers(90)]
         assert prompts(house, "ann", "slow: 60") == 1
         assert prompts(house, "ann", "slow: 90") == 1
@@ -303,13 +309,13 @@ async def test_answers_of_an_outage_arrive_after_it_once(tmp_path: Path) -> None
         topic = fake.open_topic(GROUP, "build")
         await house.start()
         ann, lab = Phone(fake, ANN.id), Phone(fake, GROUP, topic)
-        fake.say(ANN.id, "slow: 100")
-        fake.say(GROUP, "slow: 110", thread=topic)
+        fake.say(ANN.id, "slow: 250")  # until both agents run, which takes long where others want the machine too
+        fake.say(GROUP, "slow: 200", thread=topic)
         await ann.sees("Working on it.", buttons=True)
         await lab.sees("1 2 3", buttons=True)
         async with fake.refusing():
             fake.say(ANN.id, "hello")  # while nobody can hear it
-            await house.until(lambda: not running(house))
+            await house.until(lambda: not house.working())
             outbox = await house.until(
                 lambda: (
                     (node := house.node("/service/outbox/telegram/sender"))
@@ -319,12 +325,12 @@ async def test_answers_of_an_outage_arrive_after_it_once(tmp_path: Path) -> None
             )
             assert "2 to send" in outbox["doing"]
         await ann.is_answered("“hello”")
-        await lab.is_answered("110")
+        await lab.is_answered("200")
         await ann.has_nothing_left()
         await lab.has_nothing_left()
         assert await house.stop() == 0
-        assert ann.answers == [numbers(100), repeated("hello")]
-        assert lab.answers == [numbers(110)]
+        assert ann.answers == [numbers(250), repeated("hello")]
+        assert lab.answers == [numbers(200)]
         assert ann.others + lab.others == []
         assert house.failures() == []
 

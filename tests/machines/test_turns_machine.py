@@ -1,4 +1,4 @@
-"""Random days of a room: people write, command and answer, pi and the conversation die at any moment, nothing is lost.
+"""Random days of a room: people write, command and answer, everything dies at any moment, nothing is lost.
 
 The conversation's state machine runs against a model of the store (rows), of the session (entries) and of the agent (an
 incarnation that runs at most one turn). Steps are carried out one by one, so that a crash may fall between any two.
@@ -11,9 +11,10 @@ from typing import NamedTuple
 import msgspec
 from hypothesis import settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
+from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
 from actors.messages import (
+    AgentLost,
     Attachment,
     BusyMode,
     Compacted,
@@ -25,16 +26,16 @@ from actors.messages import (
     Queued,
     Recalled,
     SteerTaken,
+    ToolCall,
     Turn,
     TurnSettled,
 )
 from actors.rooms import steps
-from actors.rooms.ends import MOST_ATTEMPTS
-from actors.rooms.line import groups
+from actors.rooms.fates import MOST_ATTEMPTS, MOST_PARTED, Setting, tries
 from actors.rooms.steps import Known, Step
 from actors.rooms.turns import Turns
 from tests.actors.rooms.playbook import greeting
-from tests.actors.rooms.rows import command, message, question, work
+from tests.actors.rooms.rows import PROJECTS, command, message, question, work
 
 Facts = Callable[[], list[Step]]
 RARELY = [False, False, False, True]
@@ -57,6 +58,7 @@ class Days(RuleBasedStateMachine):
         self.ids = 0
         # the store
         self.queue: list[Queued] = []
+        self.held: list[Queued] = []
         self.commands: list[Queued] = []
         self.questions: dict[int, Question] = {}
         self.turn: Turn | None = None
@@ -66,6 +68,10 @@ class Days(RuleBasedStateMachine):
         self.doubtful: set[int] = set()
         self.ends: dict[str, steps.End] = {}
         self.known_stopped: set[str] = set()
+        self.stoppers: dict[str, set[str]] = {}
+        self.parted: set[tuple[str, int]] = set()
+        self.crashed = False  # and has not gone on since
+        self.setting: Setting = "resume"
         # the session: entries of all turns
         self.session = 1
         self.entries: list[Written] = []
@@ -85,10 +91,15 @@ class Days(RuleBasedStateMachine):
         self.pauses: list[int] = []
         self.start_conversation()
 
+    @initialize(setting=st.sampled_from(["resume", "resume", "ask", "drop"]))
+    def it_is_configured(self, setting: Setting) -> None:
+        self.setting = setting
+        self.start_conversation()
+
     # --- the conversation
 
     def start_conversation(self) -> None:
-        self.turns = Turns("steer")
+        self.turns = Turns("steer", PROJECTS, self.setting)
         self.todo.clear()
         self.box.clear()
         self.fetching, self.pauses = [], []
@@ -103,6 +114,7 @@ class Days(RuleBasedStateMachine):
             commands=tuple(self.commands),
             leaf=self.leaf,
             questions=tuple(self.questions.values()),
+            held=tuple(self.held),
         )
         return self.turns.pulled(rows, Known(float(self.ids)))
 
@@ -122,22 +134,38 @@ class Days(RuleBasedStateMachine):
     @precondition(lambda self: self.todo or self.running)
     @rule()
     def conversation_crashes(self) -> None:
+        self.crashed = self.crashed or self.running is not None
+        self.kill_agent()
+        self.start_conversation()
+
+    @precondition(lambda self: self.turn is not None and self.turn.parted < MOST_PARTED - 2)
+    @rule()
+    def the_service_is_stopped_and_started(self) -> None:
+        parting = self.turns.parting() if self.alive else None
+        if parting is not None:
+            self.part(parting.id, parting.attempt)
         self.kill_agent()
         self.start_conversation()
 
     def carry_out(self, step: Step) -> list[Step]:
         match step:
             case steps.Begin():
+                if self.turn is None and self.overtaken(step.inbounds):
+                    return self.pull()
                 return self.turns.began(self.begin(step))
+            case steps.Part(turn, attempt):
+                self.part(turn, attempt)
             case steps.Join(turn, inbounds):
                 assert self.turn is not None
                 assert self.turn.id == turn
+                if self.overtaken(inbounds):
+                    return self.pull()
                 self.join(inbounds)
                 return self.turns.joined(self.turn, inbounds)
             case steps.Interrupt(turn):
                 assert self.turn is not None
                 assert self.turn.id == turn
-                self.turn = msgspec.structs.replace(self.turn, stop_requested=True)
+                self.stop_turn("message")
                 self.known_stopped.add(turn)
                 return self.turns.interrupted(turn)
             case steps.End():
@@ -179,6 +207,30 @@ class Days(RuleBasedStateMachine):
 
     # --- the store
 
+    def overtaken(self, inbounds: tuple[int, ...]) -> bool:
+        """Whether a stop has held what was about to begin or to join."""
+        if not {row.id for row in self.held}.intersection(inbounds):
+            return False
+        self.turns.overtaken(inbounds)
+        return True
+
+    def part(self, turn: str, attempt: int) -> None:
+        assert self.turn is not None
+        assert (self.turn.id, self.turn.attempt) == (turn, attempt), "the attempt that was on"
+        assert (turn, attempt) not in self.parted, "said once each"
+        self.parted.add((turn, attempt))
+        self.turn = msgspec.structs.replace(self.turn, parted=self.turn.parted + 1)
+
+    def stop_turn(self, who: str) -> None:
+        if self.turn is not None:
+            self.turn = msgspec.structs.replace(self.turn, stop_requested=True)
+            self.stoppers.setdefault(self.turn.id, set()).add(who)
+
+    def hold(self, before: int | None = None) -> None:
+        found = [row for row in self.queue if before is None or row.id < before]
+        self.held = sorted((*self.held, *found), key=lambda row: row.id)
+        self.queue = [row for row in self.queue if row not in found]
+
     def begin(self, step: steps.Begin) -> Turn:
         if self.turn is None:
             assert step.turn not in self.ends
@@ -197,8 +249,8 @@ class Days(RuleBasedStateMachine):
             )
         else:
             assert self.turn.id == step.turn
-            assert step.attempt <= MOST_ATTEMPTS + 1
             self.turn = msgspec.structs.replace(self.turn, attempt=max(step.attempt, self.turn.attempt))
+            assert tries(self.turn) <= MOST_ATTEMPTS + 1
         if self.turn.stop_requested:
             self.known_stopped.add(step.turn)
         return self.turn
@@ -217,6 +269,12 @@ class Days(RuleBasedStateMachine):
         assert end.turn == turn.id, "a turn ends once"
         assert end.turn not in self.ends
         self.ends[end.turn], self.turn, self.leaf = end, None, end.leaf
+        self.check_fate(turn, end)
+        self.crashed = False
+        by, waits = self.stoppers.get(turn.id, set()), {row.command for row in self.commands}
+        assert not end.hold or "person" in by or "topic" in waits, "only a person's stop holds"
+        hold = end.hold or bool(waits & {"stop", "new"})
+        assert hold or not end.returned or by != {"person"}, "what a stopped turn gives back is held"
         written = {inbound for entry in self.entries for inbound in entry.inbounds}
         for row in turn.inbounds:
             if row.id in end.returned:
@@ -224,7 +282,7 @@ class Days(RuleBasedStateMachine):
                 if end.outcome is Outcome.WAITING:
                     self.doubtful.add(row.id)  # it was cut off with its agent, so nobody can tell
                 assert row.id not in written - self.doubtful, "what was heard is not done again"
-                self.queue.append(msgspec.structs.replace(row, steered=False))
+                (self.held if hold else self.queue).append(msgspec.structs.replace(row, steered=False))
                 continue
             assert row.id not in self.fates
             self.fates[row.id] = end.outcome.value
@@ -233,6 +291,7 @@ class Days(RuleBasedStateMachine):
         if end.outcome is Outcome.DONE:
             assert end.answer.split("\n\n") == self.answers(turn.id), "all that was answered is said, once"
         self.queue.sort(key=lambda row: row.id)
+        self.held.sort(key=lambda row: row.id)
         if end.outcome is not Outcome.WAITING:
             self.questions = {id: each for id, each in self.questions.items() if each.turn != turn.id}
         self.commands = [msgspec.structs.replace(row, saw_end=True) for row in self.commands]
@@ -246,9 +305,31 @@ class Days(RuleBasedStateMachine):
             self.entries, self.leaf, self.running, self.greeted = [], None, None, False
             self.dialog, self.steers, self.unwritten, self.compacting = None, [], (), False
         if step.drop is not None:
-            group = next((group for group in groups(self.queue) if any(row.id == step.drop for row in group)), ())
-            self.queue = [row for row in self.queue if row not in group]
-            self.fates.update((row.id, "dropped") for row in group)
+            rows = [*self.queue, *self.held]
+            bursts = {row.burst for row in rows if row.id == step.drop and row.burst is not None}
+            gone = [row for row in rows if row.id == step.drop or row.burst in bursts]
+            self.queue = [row for row in self.queue if row not in gone]
+            self.held = [row for row in self.held if row not in gone]
+            self.fates.update((row.id, "dropped") for row in gone)
+        if step.held == "run":
+            self.queue, self.held = sorted((*self.queue, *self.held), key=lambda row: row.id), []
+        elif step.held == "drop":
+            self.fates.update((row.id, "dropped") for row in self.held)
+            self.held = []
+        elif step.held == "hold":
+            self.hold(before=step.command.id)
+
+    def check_fate(self, turn: Turn, end: steps.End) -> None:
+        """A turn is interrupted after a crash only, and never if it had finished."""
+        if end.outcome is Outcome.INTERRUPTED:
+            assert tries(turn) > 1, "an end on purpose asks nobody"
+            assert turn.id not in self.finished
+            assert self.setting != "resume" or self.at_work(turn.id)
+
+    def at_work(self, turn: str) -> bool:
+        """Whether the session says that a tool which changes things was running."""
+        mine = [each.entry for each in self.entries if each.turn == turn]
+        return bool(mine) and any(call.tool == "bash" for call in mine[-1].calls)
 
     def open(self, asked: QuestionAsked) -> Question:
         known = [each for each in self.questions.values() if (each.turn, each.dialog) == (asked.turn, asked.dialog)]
@@ -275,8 +356,26 @@ class Days(RuleBasedStateMachine):
     @rule(name=st.sampled_from(["stop", "new", "status", "compact", "status", "status"]))
     def a_person_commands(self, name: str) -> None:
         self.give_command(name)
-        if name == "stop" and self.turn is not None:
-            self.turn = msgspec.structs.replace(self.turn, stop_requested=True)
+        if name in ("stop", "new"):
+            self.stop_turn("person")
+            self.hold()
+
+    @precondition(lambda self: len(self.commands) < 3)
+    @rule()
+    def a_person_binds_the_room_to_a_project(self) -> None:
+        self.give_command("topic", "till")
+
+    @precondition(lambda self: self.turn is not None)
+    @rule()
+    def somebody_kills_the_room(self) -> None:
+        self.stop_turn("person")
+        self.hold()
+        self.box.append(self.pull)
+
+    @precondition(lambda self: self.held and len(self.commands) < 3)
+    @rule(name=st.sampled_from(["run_held", "drop_held"]))
+    def a_person_decides(self, name: str) -> None:
+        self.give_command(name, "held:t1")
 
     @precondition(lambda self: self.queue and len(self.commands) < 3)
     @rule(name=st.sampled_from(["steer_it", "keep_it", "drop_it"]), which=st.integers(0, 3))
@@ -342,10 +441,21 @@ class Days(RuleBasedStateMachine):
     @precondition(lambda self: self.alive and (self.todo or self.running or self.compacting))
     @rule()
     def agent_crashes(self) -> None:
+        self.crashed = self.crashed or self.running is not None
+        self.end_agent("boom")
+        lost = AgentLost(incarnation=self.incarnation, what="pi ended")
+        self.box.appendleft(lambda: self.turns.agent_lost(lost))
+
+    @precondition(lambda self: self.alive and (self.turn is None or self.turn.parted < MOST_PARTED - 2))
+    @rule()
+    def agent_is_restarted(self) -> None:
+        self.end_agent("shutdown")
+
+    def end_agent(self, reason: str) -> None:
         number = self.incarnation
         self.kill_agent()
         # The runtime's notice overtakes; the shell looks first whether a question has been answered in the meantime.
-        self.box.appendleft(lambda: self.turns.agent_down(number, "boom"))
+        self.box.appendleft(lambda: self.turns.agent_down(number, reason))
         self.box.appendleft(lambda: self.pull() if self.turns.questions.asking else [])
 
     def kill_agent(self) -> None:
@@ -367,6 +477,12 @@ class Days(RuleBasedStateMachine):
             return
         assert self.running is None, "two prompts at once"
         assert not self.compacting, "nothing is sent while the session is summarised"
+        if self.crashed and self.turn is not None and tries(self.turn) > 1:
+            going_on = isinstance(step, steps.SendContinue)
+            assert self.setting != "drop"
+            assert not (going_on and self.setting == "ask"), "a crash is asked about"
+            assert not (going_on and self.at_work(step.turn)), "nothing is done twice without a question"
+        self.crashed = False
         self.running, self.answered = step.turn, []
         if isinstance(step, steps.SendPrompt):
             self.check_new(step.inbounds)
@@ -389,7 +505,13 @@ class Days(RuleBasedStateMachine):
     def write(self, role: str, text: str, stop_reason: str = "", inbounds: tuple[int, ...] = ()) -> None:
         assert self.running is not None
         self.ids += 1
-        entry = Entry(id=f"e{self.ids}", role=role, text=text, stop_reason=stop_reason)
+        called = ""
+        calls: tuple[ToolCall, ...] = ()
+        if role == "toolResult":
+            called = next((call.id for each in reversed(self.entries) for call in each.entry.calls), "")
+        elif stop_reason == "toolUse":
+            calls = (ToolCall(id=f"c{self.ids}", tool="bash" if self.ids % 2 else "read", summary="make"),)
+        entry = Entry(id=f"e{self.ids}", role=role, text=text, stop_reason=stop_reason, calls=calls, call=called)
         self.entries.append(Written(self.running, entry, inbounds))
 
     def flush(self, rows: tuple[Queued, ...]) -> None:
@@ -502,13 +624,17 @@ class Days(RuleBasedStateMachine):
                 self.a_person_answers()
             elif self.running is not None:
                 self.agent_finishes("stop", told=True)
+            elif self.held:
+                self.a_person_decides("run_held")
             else:
                 break
         self.quiet_means_idle_or_somebody_works()
         assert self.fates.keys() == self.accepted, "every message has one fate"
         for turn, end in self.ends.items():
             if end.outcome is Outcome.DONE:
-                assert [told.kind for told in end.deliveries] == [DeliveryKind.ANSWER]
+                answer, *notes = [told.kind for told in end.deliveries]
+                assert answer is DeliveryKind.ANSWER
+                assert all(each is DeliveryKind.NOTE for each in notes)  # about what is held, and about crashes
             if turn in self.finished:
                 # Set aside if each agent that was to look what the session holds has died of that.
                 assert end.outcome in (Outcome.DONE, Outcome.STOPPED, Outcome.FAILED, Outcome.QUARANTINED)

@@ -29,6 +29,8 @@ from actors.messages import (
     Duplicate,
     Inbound,
     Key,
+    Press,
+    Pressed,
     Refused,
     Room,
     Sending,
@@ -42,7 +44,7 @@ from actors.messages import (
 from supervisor import Actor, ChildSpec, Mailbox, Overflow, Promise, Ref, Reply, System, open_system
 from supervisor import Supervisor as Tree
 
-Asked = Doubt | Due | Sending | Sent | Unsent | Undeliverable | Accept | Unfinished
+Asked = Doubt | Due | Sending | Sent | Unsent | Undeliverable | Accept | Press | Unfinished
 
 _OVER = {"sent", "undeliverable"}
 
@@ -68,6 +70,7 @@ class Rows:
     deliveries: list[Delivery] = field(default_factory=list)
     states: dict[int, str] = field(default_factory=dict)
     inbounds: list[Inbound] = field(default_factory=list)
+    presses: dict[str, str] = field(default_factory=dict)
     waiting: list[Inbound] = field(default_factory=list)
     keys: set[str] = field(default_factory=set)
     heard: list[str] = field(default_factory=list)
@@ -152,6 +155,10 @@ class Rows:
                 self.states[one] = "undeliverable"
             case Accept(inbound=inbound, capacity=capacity):
                 return self.accept(inbound, capacity)
+            case Press():
+                self.demand(request.place == PLACE and request.owner, f"a press that is not the console's: {request}")
+                self.presses[request.key] = request.data
+                return Pressed(said=f"pressed {request.data}", room=ROOM)
             case Unfinished():
                 return len(self.waiting) + sum(state not in _OVER for state in self.states.values())
         return None

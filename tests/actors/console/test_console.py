@@ -81,6 +81,22 @@ async def test_a_piped_line_answers_a_question_and_the_one_behind_it_waits() -> 
         assert await accepted(house, 3) == ["choose", "blue", "and then"]
 
 
+async def test_a_number_presses_the_button_that_has_it() -> None:
+    async with open_house(Rows(), at_work=False) as house:
+        await house.stderr.read("BANNER\n")
+        house.rows.deliver("Stopped.", kind=DeliveryKind.NOTE, keys=((Key("Run", "b:1:0"), Key("Drop", "b:1:1")),))
+        await house.terminal.tell(Wake())
+        assert "/1 Run · /2 Drop\n" in await house.stderr.read("Drop\n")
+        await house.rows.until(lambda: "Sent" in house.rows.heard)
+        await wait_all_tasks_blocked()
+        house.stdin.write("/2\n")
+        assert "pressed b:1:1\n" in await house.stderr.read("b:1:1\n")
+        assert list(house.rows.presses.values()) == ["b:1:1"]
+        house.stdin.write("/3\n")
+        assert await accepted(house, 1) == ["/3"]  # which nothing on the screen has
+        assert house.rows.inbounds[0].command == "?3"
+
+
 async def test_an_input_that_ends_before_the_answer_says_so_and_waits() -> None:
     async with open_house(Rows(), at_work=False) as house:
         house.stdin.write("choose\n")

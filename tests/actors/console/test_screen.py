@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.console.screen import CHOOSE, REPEATED, Piece, Screen, banner, harmless
+from actors.console.screen import CHOOSE, MOST_OFFERS, REPEATED, Piece, Screen, banner, harmless
 from actors.messages import Delivery, DeliveryKind, Key, Place, ShowProgress
 
 PLACE = Place("console", 0)
@@ -146,13 +146,26 @@ def test_a_doubtful_delivery_says_so_and_is_whole() -> None:
 KEYS = ((Key("red\x1b", "b:1:0"), Key("blue", "b:1:1")), (Key("none", "b:1:2"),))
 
 
-def test_a_question_shows_its_choices_and_another_delivery_no_buttons() -> None:
+def test_a_question_shows_its_choices_and_another_delivery_numbers_to_press() -> None:
     screen = Screen(dim=False)
     screen.progress(progress("Let me ask"))
     question = screen.delivery(delivery("Which?", kind=DeliveryKind.QUESTION, keys=KEYS))
     assert said(question) == f"\nWhich?\n  1. red␛\n  2. blue\n  3. none\n{CHOOSE}\n"
-    assert said(screen.delivery(delivery("Crashed", kind=DeliveryKind.REPORT, keys=KEYS))) == "Crashed\n"
+    assert screen.offers == {}
+    crash = screen.delivery(delivery("Crashed", kind=DeliveryKind.REPORT, keys=KEYS))
+    assert (said(crash), seen(crash)) == ("Crashed\n", "Crashed\n/1 red␛ · /2 blue · /3 none\n")
+    assert screen.offers == {1: "b:1:0", 2: "b:1:1", 3: "b:1:2"}
     assert said(screen.delivery(delivery("Name?", kind=DeliveryKind.QUESTION))) == "Name?\n"
+
+
+def test_no_number_is_used_twice_and_only_the_newest_are_kept() -> None:
+    screen = Screen(dim=False)
+    for number in range(MOST_OFFERS):
+        screen.delivery(delivery("Crashed", kind=DeliveryKind.REPORT, keys=((Key("Retry", f"b:{number}:0"),),)))
+    last = screen.delivery(delivery("Stopped", kind=DeliveryKind.NOTE, keys=((Key("Run", "b:run"),),)))
+    assert seen(last) == f"Stopped\n/{MOST_OFFERS + 1} Run\n"
+    assert list(screen.offers) == list(range(2, MOST_OFFERS + 2))
+    assert screen.offers[MOST_OFFERS + 1] == "b:run"
 
 
 def test_a_file_shows_its_path_and_a_footer_goes_elsewhere() -> None:

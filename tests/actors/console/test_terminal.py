@@ -7,7 +7,7 @@ import trio
 from trio.testing import wait_all_tasks_blocked
 
 from actors.console.screen import REPEATED
-from actors.console.terminal import PLACE, Notice, QuestionShown, Terminal
+from actors.console.terminal import PLACE, Notice, Offered, QuestionShown, Terminal
 from actors.messages import DeliveryKind, EndProgress, Mark, React, ShowProgress, Unfinished, Wake
 from supervisor import Actor, ChildSpec, Mailbox, Overflow
 from tests.actors.console.fakes import Asked, FakeStore, Rows, open_house
@@ -19,14 +19,14 @@ def progress(text: str, *tools: str) -> ShowProgress:
     return ShowProgress(place=PLACE, turn="t1", text=text, tools=tools, since=0.0)
 
 
-class Listener(Actor[Wake | QuestionShown]):
+class Listener(Actor[Wake | QuestionShown | Offered]):
     """Stands in the console's place and counts how often it is woken, and asked."""
 
     mailbox = Mailbox(16, Overflow.WAIT)
     woken = 0
     asked = 0
 
-    async def receive(self, message: Wake | QuestionShown) -> None:
+    async def receive(self, message: Wake | QuestionShown | Offered) -> None:
         if isinstance(message, QuestionShown):
             Listener.asked += 1
         else:

@@ -190,6 +190,12 @@ class Bench:
                     return
                 await trio.sleep(0.01)
 
+    async def listened(self) -> None:
+        """Wait until the conversation has heard all that it was told."""
+        with trio.fail_after(PATIENCE):
+            while (fill := self.system.snapshot("/conversation").mailbox) is not None and fill.size:  # noqa: ASYNC110
+                await trio.sleep(0.01)
+
     @property
     def pid(self) -> int:
         """The process of the agent."""

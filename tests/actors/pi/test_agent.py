@@ -378,7 +378,7 @@ async def test_a_conversation_that_does_not_listen_loses_no_end(tmp_path: Path) 
 
 
 async def test_the_tree_shows_what_it_does_without_secrets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("actors.pi.session.redact", lambda text: text.replace("hunter22", "***"))
+    monkeypatch.setattr("actors.pi.arguments.redact", lambda text: text.replace("hunter22", "***"))
     command = "echo hunter22; sleep 60"
     script = {"replies": [{"tool": {"name": "bash", "arguments": {"command": command}}}]}
     async with open_bench(tmp_path, scripted(tmp_path, script)) as bench:

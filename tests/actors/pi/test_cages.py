@@ -151,7 +151,7 @@ async def test_an_end_for_want_of_memory_has_its_name(
     proc = await launch(shell(script, name="den"), nursery, cages=cages)
     exited = await proc.wait()
     assert exited == Exited(None, SIGKILL, out_of_memory=True)
-    assert str(exited) == "killed by SIGKILL: it used more memory than it may"
+    assert str(exited) == "killed by SIGKILL, out of memory: it used more than it may"
     [folder] = await trio.Path(tmp_path).iterdir()
     assert await (folder / "cgroup.procs").read_text() == "0\n"  # it went in itself, before it began
 

@@ -46,7 +46,7 @@ async def test_a_slow_disk_has_no_number(tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.setattr(changes, "WAIT", 5.0)
     assert await changed_since(str(tmp_path), SINCE) is None
     release = threading.Event()
-    monkeypatch.setattr(disk, "_threads", None)
+    monkeypatch.setattr(disk, "_limiters", {})
     monkeypatch.setattr(changes, "WAIT", 0.05)
     monkeypatch.setattr(changes, "_count", lambda *_: release.wait())
     assert await changed_since(str(tmp_path), SINCE) is None

@@ -1,13 +1,15 @@
 """What a session holds, with a pi whose answers are made up; the usual ones are in `test_agent` and the contracts."""
 
 from collections.abc import Sequence
+from pathlib import Path
 from typing import cast
 
+import msgspec
 import pytest
 
-from actors.messages import Entry, Usage
+from actors.messages import Entry, ToolCall, Usage
 from actors.pi import answers, commands, history
-from actors.pi.errors import PiError
+from actors.pi.errors import SessionUnfit, SessionUnsaved
 from actors.pi.history import History, messages_of
 from actors.pi.link import Link
 from actors.pi.outputs import Responded
@@ -42,13 +44,32 @@ async def test_there_is_a_leaf_from_the_first_answer_on() -> None:
     session, _ = held(
         answers.Entries(entries=(said("a", "user"),), leaf_id="a"),
         answers.Entries(entries=(said("a", "user"), said("b", "assistant")), leaf_id="b"),
+        answers.State(session_id="s"),  # in memory only
         answers.Entries(entries=(), leaf_id=None),
+        answers.State(session_id="s"),
     )
     leaves = []
     for _ in range(3):
         await session.look()
         leaves.append(session.leaf)
     assert leaves == [None, "b", "b"]
+
+
+async def test_a_leaf_is_one_that_is_on_the_disk(tmp_path: Path) -> None:
+    file = tmp_path / "s.jsonl"
+    file.write_text('{"type":"session","id":"s"}\n{"type":"message","id":"b","parentId":null}\n')
+    session, _ = held(
+        answers.Entries(entries=(said("b", "assistant"),), leaf_id="b"),
+        answers.State(session_id="s", session_file=str(file)),
+        answers.Entries(entries=(said("c", "user"), said("d", "assistant")), leaf_id="d"),
+    )
+    await session.look()
+    session.see_saved()
+    assert session.leaf == "b"
+    await session.look()
+    assert session.leaf == "b"
+    with pytest.raises(SessionUnsaved, match=f"could not write its session .{file}."):
+        session.see_saved()
 
 
 async def test_of_a_session_that_lost_its_end_nothing_is_new() -> None:
@@ -64,7 +85,7 @@ async def test_one_that_is_too_large_gives_its_last_message_or_cannot_be_read() 
     (entry,) = await session.read("x")
     assert (entry.id, entry.message and entry.message.text, session.leaf) == ("m", "hello", "m")
     assert await session.read("m") == ()
-    with pytest.raises(PiError, match="cannot be read: broken"):
+    with pytest.raises(SessionUnfit, match=r"cannot be read \(broken\): .*/new"):
         await session.read("m")
 
 
@@ -84,3 +105,21 @@ def test_messages_are_told_without_secrets(monkeypatch: pytest.MonkeyPatch) -> N
         Entry(id="a", role="user", text="use ***"),
         Entry(id="b", role="assistant", text="x", stop_reason="stop"),
     )
+
+
+def test_calls_and_their_results_know_each_other() -> None:
+    wire = """[
+        {"type": "message", "id": "a", "message": {"role": "assistant", "stopReason": "toolUse", "content": [
+            {"type": "text", "text": "let me"},
+            {"type": "toolCall", "id": "c1", "name": "bash", "arguments": {"command": "make\\n test"}},
+            {"type": "toolCall", "id": "c2", "name": "odd", "arguments": {}}]}},
+        {"type": "message", "id": "b", "message": {"role": "toolResult", "toolCallId": "c1", "toolName": "bash",
+            "content": [{"type": "text", "text": "ok"}], "isError": false}},
+        {"type": "message", "id": "c", "message": {"role": "user", "content": "hi"}}]"""
+    called, done, said = messages_of(msgspec.json.decode(wire, type=tuple[answers.Entry, ...]))
+    assert called.calls == (
+        ToolCall(id="c1", tool="bash", summary="make test"),
+        ToolCall(id="c2", tool="odd", summary=""),
+    )
+    assert (called.call, done.call, said.call) == ("", "c1", "")
+    assert (done.calls, said.calls) == ((), ())

@@ -113,6 +113,7 @@ def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than
         "TMPDIR": str(tmp_path / "cache/tmp"),
         "JITI_FS_CACHE": "false",
         "DISPATCHD_HOST_TOOLS": definitions(),
+        "DISPATCHD_HOST_LOGIN": '{"zai": "ZAI_API_KEY"}',
     }
     assert spec.secrets == {"ZAI_API_KEY": Secret("hunter22"), "DISPATCHD_HOST_MARK": Secret("a-mark")}
     assert "a-mark" not in argv

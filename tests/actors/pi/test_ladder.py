@@ -16,6 +16,8 @@ from actors.pi.ladder import (
     ended,
     folder_name,
     oom_kills,
+    summary,
+    unkept,
 )
 
 UNSHARE = ("unshare", "--pid", "--")
@@ -131,3 +133,35 @@ def test_no_cgroup_v2_is_none() -> None:
 def test_what_the_kernel_killed_is_read() -> None:
     assert oom_kills("low 0\nhigh 0\nmax 12\noom 1\noom_kill 3\noom_group_kill 1\n") == 3
     assert oom_kills("") == 0
+
+
+@pytest.mark.parametrize(
+    ("probed", "line"),
+    [
+        (
+            Probed(cgroup="/c", controllers=frozenset({"memory", "pids"})),
+            "a cgroup for each agent; not caught: what leaves it, what other services start; "
+            "limits: memory and processes",
+        ),
+        (
+            Probed(namespace=("unshare",)),
+            "a pid namespace for each agent; not caught: what other services start; limits: none",
+        ),
+        (
+            Probed(),
+            "marks in the environment only; not caught: what clears it, what other services start; limits: none",
+        ),
+    ],
+)
+def test_a_line_for_the_tree(probed: Probed, line: str) -> None:
+    assert summary(probed) == line
+
+
+def test_a_limit_that_cannot_be_kept_is_named_with_the_mend() -> None:
+    both = Limits(memory=MIB, processes=100)
+    assert unkept(Probed(), Limits()) == ""
+    assert unkept(Probed(cgroup="/c", controllers=frozenset({"memory", "pids"})), both) == ""
+    assert unkept(Probed(cgroup="/c", controllers=frozenset({"pids"})), both).startswith("memory_max under [pi] cannot")
+    assert unkept(Probed(namespace=("unshare",), counts_processes=True), both).startswith("memory_max under")
+    assert unkept(Probed(), both).startswith("memory_max and processes_max under [pi] cannot be kept here")
+    assert "Delegate=yes" in unkept(Probed(), both)

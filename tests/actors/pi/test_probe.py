@@ -1,11 +1,14 @@
 """What is found on this machine is true of it, and what is missing is said."""
 
 import os
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
 
+from actors.pi.containment import begotten, processes
 from actors.pi.ladder import Limits, Probed, Rung, choose, command
 from actors.pi.probe import probe
 
@@ -20,6 +23,29 @@ def test_what_it_finds_works() -> None:
             [*found.namespace, "/bin/sh", "-c", "echo $$"], capture_output=True, text=True, check=True
         )
         assert done.stdout == "1\n"
+
+
+def test_who_kills_the_way_into_a_namespace_kills_all_that_is_in_it() -> None:
+    namespace = probe().namespace
+    if namespace is None:
+        pytest.skip("this machine gives us no namespace")
+    # The answer comes from within, by a process that nobody there waits for.
+    argv = [*namespace, "/bin/sh", "-c", "setsid sleep 300 & echo up; exec sleep 300"]
+    with subprocess.Popen(argv, stdout=subprocess.PIPE, cwd="/") as way:
+        assert way.stdout is not None
+        assert way.stdout.readline() == b"up\n"
+        inside = set(begotten([way.pid])) - {way.pid}
+        try:
+            assert len(inside) == 2
+            way.kill()
+            deadline = time.monotonic() + 10
+            while inside & processes().keys() and time.monotonic() < deadline:
+                time.sleep(0.01)
+            left = {pid for pid in inside & processes().keys() if processes()[pid][0] not in "ZX"}
+        finally:
+            for pid in inside & processes().keys():
+                os.kill(pid, signal.SIGKILL)
+    assert left == set()
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become another user")

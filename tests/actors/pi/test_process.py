@@ -13,7 +13,8 @@ import trio
 import trio.testing
 
 from actors.pi.errors import LaunchFailed, ProcessGone
-from actors.pi.process import Exited, LaunchSpec, Proc, launch
+from actors.pi.process import STDERR_TAIL, Exited, LaunchSpec, Proc, launch
+from actors.redaction import forget_all, remember
 from actors.settings import Secret
 
 SH = "/bin/sh"
@@ -276,3 +277,16 @@ async def test_what_cannot_start_says_which_path_is_at_fault(
         await launch(plan, nursery)
     assert failed.value.what == what
     assert what in str(failed.value)
+
+
+async def test_of_a_secret_at_the_place_where_stderr_is_cut_nothing_is_left(nursery: trio.Nursery) -> None:
+    remember("hunter22hunter22")
+    try:
+        for beyond in range(1, 17):
+            code = f"import sys; sys.stderr.write('hunter22hunter22' + 'x' * {STDERR_TAIL - beyond})"
+            proc = await launch(python(code), nursery)
+            await proc.stop(5.0)
+            assert "hun" not in proc.stderr_tail()
+            assert "22x" not in proc.stderr_tail()
+    finally:
+        forget_all()

@@ -133,13 +133,15 @@ def test_the_files_of_the_services_own_pi_folder() -> None:
     assert {name: json.loads(text) for name, text in files.items()} == {
         "settings.json": {
             "retry": {"enabled": True, "maxRetries": 3, "baseDelayMs": 2000},
-            "httpIdleTimeoutMs": 300_000,
+            "httpIdleTimeoutMs": 120_000,
             "steeringMode": "all",
             "enableInstallTelemetry": False,
             "defaultProjectTrust": "never",
         },
         "models.json": {"providers": {}},
     }
+    slow = agent_files(Provider(id="zai", model="glm-5.3"), trust_projects=False, model_timeout=1800.5)
+    assert json.loads(slow["settings.json"])["httpIdleTimeoutMs"] == 1_800_500
     trusting = agent_files(Provider(id="zai", model="glm-5.3"), trust_projects=True)
     assert json.loads(trusting["settings.json"])["defaultProjectTrust"] == "always"
 
@@ -163,9 +165,12 @@ def test_the_command_line_of_a_rooms_pi() -> None:
 
 
 def test_pi_is_told_its_folder_and_to_stay_at_home() -> None:
-    assert pi_environment(Path("/pi")) == {
+    plain = {
         "PI_CODING_AGENT_DIR": "/pi",
         "PI_OFFLINE": "1",
         "PI_SKIP_VERSION_CHECK": "1",
         "PI_TELEMETRY": "0",
     }
+    assert pi_environment(Path("/pi"), Provider(id="openai-codex", model="gpt-5.5")) == plain
+    keyed = Provider(id="zai", model="glm-5.3", secrets={"ZAI_API_KEY": KEY})
+    assert pi_environment(Path("/pi"), keyed) == plain | {"DISPATCHD_HOST_LOGIN": '{"zai": "ZAI_API_KEY"}'}

@@ -251,11 +251,6 @@ def test_bad_lines_are_counted_told_and_survived() -> None:
 
 def test_a_secret_at_the_place_of_the_cut_is_not_shown_by_half(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("actors.pi.session.redact", lambda text: text.replace("hunter22", "***"))
-    (started,) = feed(
-        Session(), line("tool_execution_start", toolCallId="t", toolName="x", args={"command": "e" * 115 + "hunter22"})
-    )
-    assert isinstance(started, outputs.ToolStarted)
-    assert "hunt" not in started.summary
     for length in range(100, 300):  # wherever the cut is
         (garbage,) = feed(Session(), b"e" * length + b"hunter22")
         assert isinstance(garbage, outputs.Ignored)

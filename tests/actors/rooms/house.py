@@ -15,6 +15,7 @@ import trio
 from actors.asking import insist
 from actors.messages import (
     AgentEvent,
+    AgentLost,
     AgentMessage,
     AgentReady,
     BusyMode,
@@ -33,6 +34,7 @@ from actors.messages import (
     Wake,
 )
 from actors.rooms.conversation import Conversation
+from actors.rooms.fates import Setting
 from actors.store.buttons import buttons_of, press_data
 from supervisor import (
     Actor,
@@ -163,6 +165,11 @@ class Pi:
         """End the incarnation that lives now."""
         self._death.set()
 
+    async def lose(self, what: str, *stderr: str) -> None:
+        """The same, with a word about it."""
+        await self.say(AgentLost(incarnation=self.incarnation, what=what, stderr=stderr))
+        self.crash()
+
     def hear(self, message: AgentMessage) -> None:
         self.told.append(message)
         self._news.set()
@@ -244,14 +251,19 @@ class House:
         self.conversation: Ref[Any] = system.ref(f"/pool/{room.slug}/conversation", Conversation)
 
     def texts(self) -> list[str]:
-        """What the room's people are told, as it stands now, the oldest first; not how long they have to wait."""
-        about = "key IS NULL OR key NOT GLOB 'busy:*'"
+        """What the room's people are told, as it stands now, the oldest first; neither waits nor crashes."""
+        about = "key IS NULL OR key NOT GLOB 'busy:*' AND key NOT GLOB 'crash:*'"
         rows = self.books.db.execute(f"SELECT text FROM deliveries WHERE {about} ORDER BY id")
         return [str(text) for (text,) in rows]
 
     def waits(self) -> list[str]:
         """What people are told about messages that find the agent busy, as it stands now, the oldest first."""
         rows = self.books.db.execute("SELECT text FROM deliveries WHERE key GLOB 'busy:*' ORDER BY id")
+        return [str(text) for (text,) in rows]
+
+    def crashes(self) -> list[str]:
+        """What people are told about crashes of turns that go on, as it stands now, the oldest first."""
+        rows = self.books.db.execute("SELECT text FROM deliveries WHERE key GLOB 'crash:*' ORDER BY id")
         return [str(text) for (text,) in rows]
 
     def states(self) -> dict[str, str]:
@@ -294,6 +306,8 @@ async def open_room(
     pi: Pi | None = None,
     busy: BusyMode = "follow_up",
     has_files: bool = True,
+    on_restart: Setting = "resume",
+    failed: bool = False,
     **inbound: Any,  # changes of the first message
 ) -> AsyncIterator[House]:
     """A room with one accepted message, awake. `faults`: those that must be there before its first step."""
@@ -320,6 +334,8 @@ async def open_room(
             busy=busy,
             capacity=8,
             projects=PROJECTS,
+            on_restart=on_restart,
+            failed=failed,
         )
         agent = partial(ScriptedAgent, pi, room.slug, store, house.conversation)
         parts = Supervisor(

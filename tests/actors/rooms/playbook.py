@@ -18,14 +18,17 @@ from actors.messages import (
     Usage,
     Work,
 )
-from actors.rooms import words
-from actors.rooms.steps import Begin, End, Known, SendAbort, SendPrompt, SendRecall, ShowTurn, Step
+from actors.rooms import trouble, words
+from actors.rooms.course import AGAIN
+from actors.rooms.fates import MOST_ATTEMPTS, Setting
+from actors.rooms.steps import Begin, End, Known, SendAbort, SendPrompt, SendRecall, ShowTurn, Step, TellPeople
+from actors.rooms.trouble import Loss, goes_on, went_on
 from actors.rooms.turns import Turns
 from tests.actors.rooms.rows import PROJECTS, command, message, turn, work
 
 NOW = 100.0
 SHOWN = ShowTurn("t1", None)
-CRASHED = ShowTurn("t1", "the agent ended (boom); starting it again")
+CRASHED = ShowTurn("t1", AGAIN)
 BEGIN = Begin("t1", 1, (1,), "leaf1")
 MODELS = (ModelInfo(id="ant/small"), ModelInfo(id="ant/large", images=True))
 
@@ -139,17 +142,36 @@ def done(text: str = "hello", leaf: str | None = "leaf2", id: int = 1) -> End:
     return end(Outcome.DONE, text, answer=text, leaf=leaf, id=id, kinds="a")
 
 
+def set_aside(what: str, *, answer: str = "", leaf: str | None = "leaf1", told: bool | None = None) -> End:
+    """The end of turn 1 in quarantine."""
+    ended = end(Outcome.QUARANTINED, *filter(None, [answer]), answer=answer, leaf=leaf, kinds="a", told=told)
+    report = trouble.set_aside("t1", Loss(what), MOST_ATTEMPTS)
+    if not answer:
+        report = msgspec.structs.replace(report, reply_to=101)
+    return ended._replace(deliveries=(*ended.deliveries, report))
+
+
+def resumed(what: str = "boom", number: int = 2, *, again: bool = False) -> TellPeople:
+    """The note that turn 1 goes on after a crash."""
+    return TellPeople((goes_on(turn(1), Loss(what), number, MOST_ATTEMPTS, again=again),))
+
+
+def crashed(ended: End, what: str = "boom", number: int = 1, *, well: bool = True) -> End:
+    """The end of turn 1, with what its note says then."""
+    return ended._replace(deliveries=(*ended.deliveries, went_on(turn(1), Loss(what), number, done=well)))
+
+
 # --- rooms
 
 
-def room(busy: BusyMode = "follow_up") -> Turns:
+def room(busy: BusyMode = "follow_up", on_restart: Setting = "resume") -> Turns:
     """A room that knows nothing yet."""
-    return Turns(busy, PROJECTS)
+    return Turns(busy, PROJECTS, on_restart)
 
 
-def ready(busy: BusyMode = "follow_up") -> Turns:
+def ready(busy: BusyMode = "follow_up", on_restart: Setting = "resume") -> Turns:
     """An idle room whose agent is ready and stands at leaf1."""
-    turns = room(busy)
+    turns = room(busy, on_restart)
     assert pull(turns, work()) == []
     assert greet(turns, 1, "leaf1") == []
     return turns
@@ -169,9 +191,9 @@ def running(busy: BusyMode = "follow_up") -> Turns:
     return turns
 
 
-def recalling(attempt: int = 2) -> Turns:
-    """The agent has crashed and is asked what it knows of the turn."""
-    turns = room()
+def recalling(attempt: int = 2, on_restart: Setting = "resume") -> Turns:
+    """The service has crashed and the agent is asked what it knows of the turn."""
+    turns = room(on_restart=on_restart)
     pull(turns, work(turn=turn(1, attempt - 1)))
     assert greet(turns, 2, "leaf1") == [Begin("t1", attempt, (1,), "leaf0")]
     assert turns.began(turn(1, attempt)) == [SendRecall("t1", "leaf0")]

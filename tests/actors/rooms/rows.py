@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Attachment, Entry, Place, Question, Queued, Room, Turn, Work
+from actors.messages import Attachment, Entry, Place, Question, Queued, Room, ToolCall, Turn, Work
 
 HERE = Place("telegram", -100, 7)
 
@@ -60,7 +60,14 @@ def late(id: int, name: str) -> Queued:
     return msgspec.structs.replace(command(id, name), saw_end=True)
 
 
-def turn(id: int, attempt: int = 1, *joined: Queued, stop: bool = False, leaf_before: str | None = "leaf0") -> Turn:
+def turn(
+    id: int,
+    attempt: int = 1,
+    *joined: Queued,
+    stop: bool = False,
+    leaf_before: str | None = "leaf0",
+    parted: int = 0,
+) -> Turn:
     """The open turn of message `id`, and of what has joined it."""
     return Turn(
         id=f"t{id}",
@@ -69,6 +76,7 @@ def turn(id: int, attempt: int = 1, *joined: Queued, stop: bool = False, leaf_be
         stop_requested=stop,
         started_at=1.0,
         inbounds=(message(id), *joined),
+        parted=parted,
     )
 
 
@@ -79,10 +87,12 @@ def work(
     leaf: str | None = "leaf0",
     questions: tuple[Question, ...] = (),
     room: Room = ROOM,
+    held: tuple[Queued, ...] = (),
+    backlog: int = 0,
 ) -> Work:
     """What a room has to do."""
     home = msgspec.structs.replace(room, leaf=leaf)
-    return Work(room=home, turn=turn, queue=queue, commands=commands, questions=questions)
+    return Work(room=home, turn=turn, queue=queue, commands=commands, questions=questions, held=held, backlog=backlog)
 
 
 def question(id: int, *options: str, turn: str = "t1", dialog: str = "d") -> Question:
@@ -100,9 +110,19 @@ def question(id: int, *options: str, turn: str = "t1", dialog: str = "d") -> Que
     )
 
 
-def said(text: str, stop_reason: str = "stop", id: str = "a") -> Entry:
+def said(text: str, stop_reason: str = "stop", id: str = "a", calls: tuple[ToolCall, ...] = ()) -> Entry:
     """An entry of the assistant's."""
-    return Entry(id=id, role="assistant", text=text, stop_reason=stop_reason)
+    return Entry(id=id, role="assistant", text=text, stop_reason=stop_reason, calls=calls)
+
+
+def called(tool: str = "bash", summary: str = "make", id: str = "c") -> Entry:
+    """An entry of the assistant's that calls a tool."""
+    return said("", "toolUse", calls=(ToolCall(id=id, tool=tool, summary=summary),))
+
+
+def result(call: str = "c", text: str = "3 files") -> Entry:
+    """What came of a call."""
+    return Entry(id="r", role="toolResult", text=text, call=call)
 
 
 def asked(text: str = "hi", id: str = "u") -> Entry:

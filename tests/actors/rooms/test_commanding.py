@@ -3,11 +3,23 @@
 import msgspec
 import pytest
 
-from actors.messages import Binding, Compacted, ModelInfo, ModelSet, RoomSettings, SessionInfo
-from actors.rooms.steps import Answer, Known, Phase, RestartAgent, SendAbort, SendCompact, SendModel, Step
+from actors.messages import Binding, Compacted, ModelInfo, ModelSet, Queued, RoomSettings, SessionInfo
+from actors.rooms import words
+from actors.rooms.steps import (
+    Answer,
+    End,
+    Known,
+    Phase,
+    RestartAgent,
+    SendAbort,
+    SendCompact,
+    SendModel,
+    ShowTurn,
+    Step,
+)
 from actors.rooms.turns import Turns
-from tests.actors.rooms.playbook import BEGIN, NOW, pull, ready, room, running, settle, texts
-from tests.actors.rooms.rows import ROOM, command, message, turn, work
+from tests.actors.rooms.playbook import BEGIN, NOW, pull, ready, room, running, settle, stopping, texts
+from tests.actors.rooms.rows import ROOM, command, late, message, turn, work
 
 OLD = SessionInfo(id="shop-0ld", began_at=1.0, used_at=2.0, turns=3, first="hi")
 CURRENT = SessionInfo(id="shop-1", began_at=3.0, used_at=4.0, turns=1, first="ho")
@@ -199,3 +211,125 @@ def test_what_a_dead_agent_was_to_set_is_set_by_the_next() -> None:
     one(turns, "/model large")
     (found,) = turns.agent_down(1, "boom")
     assert answer([found]).settings == msgspec.structs.replace(ROOM.settings, model="large")
+
+
+# --- what a stop holds
+
+HELD = (message(2), message(3))
+
+
+def decide(*commands: Queued, held: tuple[Queued, ...] = HELD) -> list[Answer]:
+    return [step for step in pull(ready(), work(commands=commands, held=held)) if isinstance(step, Answer)]
+
+
+@pytest.mark.parametrize("name", ["stop", "new"])
+def test_what_stops_a_room_says_what_is_held(name: str) -> None:
+    (found,) = decide(command(9, name))
+    (told,) = found.deliveries
+    assert told.text.endswith(words.held(2))
+    assert told.key == "held:9"
+    assert [button.argument for row in told.buttons for button in row] == ["held:9", "held:9"]
+
+
+def test_a_stop_that_saw_the_end_says_it_if_that_end_did_not() -> None:
+    (found,) = decide(late(9, "stop"))
+    assert texts([found]) == [f"Stopped. {words.held(2)}"]
+    turns = stopping()
+    settle(turns, 1, "t1", "", "aborted")
+    (found,) = [
+        step for step in pull(turns, work(commands=(late(2, "stop"),), held=(message(1),))) if isinstance(step, Answer)
+    ]
+    assert texts([found]) == [f"Stopped. {words.held(1)}"]  # it was held while the turn ended
+
+
+@pytest.mark.parametrize(
+    ("name", "held", "said"), [("run_held", "run", "go on now"), ("drop_held", "drop", "Dropped: 2")]
+)
+def test_the_word_about_what_is_held_says_what_was_decided(name: str, held: str, said: str) -> None:
+    (found,) = decide(command(9, name, f"/{name} held:t1"))
+    assert found.held == held
+    assert said in found.deliveries[0].text
+    assert (found.deliveries[0].key, found.deliveries[0].buttons) == ("held:t1", ())
+    assert found.receipts == ((102, 103) if held == "drop" else ())
+
+
+def test_without_a_key_it_is_an_answer_of_its_own() -> None:
+    for argument in ("", "busy:2"):
+        (found,) = decide(command(9, "run_held", f"/run_held {argument}".strip()))
+        assert (found.deliveries[0].key, found.deliveries[0].reply_to) == (None, 109)
+
+
+def test_what_is_held_no_more_is_not_decided_again() -> None:
+    (found,) = decide(command(9, "drop_held", "/drop_held held:t1"), held=())
+    assert (found.held, found.receipts) == (None, ())
+    assert "Nothing is held" in found.deliveries[0].text
+
+
+@pytest.mark.parametrize("text", ["/resume 0ld", "/topic till"])
+def test_another_session_holds_what_waits_before_it_and_nothing_else(text: str) -> None:
+    turns = ready()
+    rows = work(message(3), message(10), commands=(command(9, text[1:].partition(" ")[0], text),), held=(message(2),))
+    (found,) = pull(turns, rows, KNOWN)
+    assert isinstance(found, Answer)
+    assert found.held == "hold"
+    (told,) = found.deliveries
+    assert (told.text.endswith(words.held(2)), told.key) == (True, "held:9")
+    after = pull(turns, work(message(10), held=(message(2), message(3))))
+    assert ShowTurn("t10", None) in after
+
+
+@pytest.mark.parametrize(
+    ("name", "said"), [("stop", []), ("new", ["A new session"]), ("resume", ["The session"]), ("topic", ["This room"])]
+)
+def test_what_the_turns_end_said_of_what_is_held_is_not_said_again(name: str, said: list[str]) -> None:
+    argument = {"resume": " 0ld", "topic": " till"}.get(name, "")
+    stop = command(9, name, f"/{name}{argument}")
+    turns = running()
+    pull(turns, work(turn=turn(1), commands=(stop,), held=(message(2),)), KNOWN)
+    (end,) = settle(turns, 1, "t1", "", "aborted")
+    assert isinstance(end, End)
+    assert [(told.text, told.key) for told in end.deliveries] == [(f"Stopped. {words.held(1)}", "held:9")]
+    seen = msgspec.structs.replace(stop, saw_end=True)
+    told = texts(pull(turns, work(commands=(seen,), held=(message(2),)), KNOWN))
+    assert [each.startswith(begun) for each, begun in zip(told, said, strict=True)] == [True] * len(said)
+    assert not [each for each in told if words.held(1) in each]
+
+
+@pytest.mark.parametrize("name", ["stop", "new"])
+def test_whoever_does_not_know_that_it_was_said_says_it_under_the_same_key(name: str) -> None:
+    turns = ready()
+    (found,) = pull(turns, work(commands=(late(9, name),), held=(message(2),)))
+    assert isinstance(found, Answer)
+    (told,) = found.deliveries
+    assert (told.text.endswith(words.held(1)), told.key) == (True, "held:9")
+
+
+def test_of_two_words_the_first_counts() -> None:
+    first, second = decide(command(8, "run_held"), command(9, "drop_held"))
+    assert (first.held, second) == ("run", Answer(command(9, "drop_held")))
+
+
+def test_a_later_stop_takes_the_word_back() -> None:
+    run, stop = decide(command(8, "run_held"), command(9, "stop"))
+    assert run == Answer(command(8, "run_held"))
+    assert stop.deliveries[0].text.endswith(words.held(2))
+
+
+def test_one_of_those_that_are_held_is_dropped_by_the_button_of_its_note() -> None:
+    (found,) = decide(command(9, "drop_it", "/drop_it 3"))
+    assert (found.drop, found.receipts) == (3, (103,))
+
+
+def test_nothing_begins_until_that_is_committed_whatever_else_is_answered_first() -> None:
+    turns = ready()
+    run = command(9, "run_held")
+    assert [type(step) for step in pull(turns, work(commands=(command(8, "status"), run), held=HELD))] == [Answer] * 2
+    assert pull(turns, work(message(10), commands=(run,), held=HELD)) == []  # it came while the first was answered
+    assert BEGIN._replace(turn="t2", inbounds=(2,)) in pull(turns, work(*HELD, message(10)))
+
+
+def test_what_is_held_begins_before_what_came_later() -> None:
+    turns = ready()
+    rows = work(message(5), commands=(command(9, "run_held"),), held=HELD)
+    assert [type(step) for step in pull(turns, rows)] == [Answer]
+    assert BEGIN._replace(turn="t2", inbounds=(2,)) in pull(turns, work(*HELD, message(5)))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.messages import Binding, DeliveryKind, Outcome, QuestionAsked, QuestionState, RoomSettings
+from actors.messages import Binding, DeliveryKind, Hop, Outcome, QuestionAsked, QuestionState, RoomSettings
 from actors.rooms import commits, ends, words
 from actors.rooms.steps import Answer, Begin, Close, End, Open
 from tests.actors.rooms.rows import command, question, turn
@@ -25,14 +25,18 @@ def test_only_an_answer_says_what_it_took() -> None:
 
 
 def test_an_end_without_deliveries_has_none() -> None:
-    end = End("t1", Outcome.DONE, "", None, ())
+    end = End("t1", Outcome.DONE, "", None, (), hold=True)
+    hops = (Hop(at=1.0, what="prompted", where="agent", id="t1"),)
+    ended = commits.end("shop", end, 1.0, hops)
+    assert (ended.hold, ended.hops) == (True, hops)
     assert commits.end("shop", end, 1.0).deliveries == ()
 
 
 def test_a_command_ends_with_all_that_it_changes() -> None:
     binding, settings = Binding(project="till", workspace="/src/till"), RoomSettings(verbose=2)
     step = Answer(command(9, "x"), (ends.note("done"),), binding=binding, settings=settings, drop=3, retry="t2")
-    done = commits.answer("shop", step, "shop-2")
+    done = commits.answer("shop", step._replace(held="run"), "shop-2")
+    assert done.held == "run"
     assert (done.inbound, done.deliveries, done.new_session) == (9, step.deliveries, "shop-2")
     assert (done.binding, done.settings, done.drop, done.retry) == (binding, settings, 3, "t2")
 

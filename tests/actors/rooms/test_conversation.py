@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 import trio
-from trio.testing import MockClock
+from trio.testing import MockClock, wait_all_tasks_blocked
 
 from actors.messages import (
     Abort,
@@ -27,6 +27,8 @@ from actors.messages import (
     ModelInfo,
     ModelSet,
     OpenQuestion,
+    Outcome,
+    Place,
     Prompt,
     PromptRefused,
     Pull,
@@ -49,11 +51,18 @@ from actors.messages import (
     ToolStarted,
     Usage,
     Wake,
+    WakeRoom,
 )
+from actors.rooms import ends, words
+from actors.rooms.course import AGAIN
+from actors.rooms.fates import Setting
+from actors.rooms.line import MOST_UNSENT
 from actors.rooms.showing import SHOW_EVERY
+from actors.rooms.trouble import GO_ON
 from actors.store.errors import Conflict, StoreUnavailable
+from supervisor import State
 from tests.actors.rooms.house import Boom, Faults, House, Pi, open_room, until
-from tests.actors.rooms.rows import asked, said
+from tests.actors.rooms.rows import asked, called, said
 
 
 def pictures(house: House, turn: str) -> list[ShowProgress]:
@@ -169,7 +178,7 @@ async def test_a_crash_of_the_agent_is_resumed_from_the_session(
         assert (await recall(house, 1, *entries)).since is None
         resumed = await house.pi.next(2)
         assert isinstance(resumed, next_message)
-        assert any("the agent ended" in line for line in pictures(house, prompt.turn)[-1].tools)
+        assert AGAIN in pictures(house, prompt.turn)[-1].tools
         await house.pi.finish(resumed, "hello")
         await until(lambda: house.texts() == ["hello"])
         assert len(house.pi.told) == 3
@@ -200,6 +209,7 @@ async def test_a_message_that_ends_three_agents_is_set_aside_and_the_next_goes_o
         await recall(house, 5, asked())
         assert (await house.prompt(6)).text == "[Ada]\nnext"
         assert "set aside" in house.texts()[0]
+        assert house.crashes() == ["This was cut off 3 times: pi ended."]
 
 
 async def test_stop_is_answered_once_and_holds(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -231,11 +241,14 @@ async def test_a_stop_that_was_done_stops_nothing_else_after_a_crash(tmp_path: P
         await house.say("/stop", "stop")
         assert isinstance(await house.pi.next(1), Abort)
         await house.pi.finish(prompt, "par", "aborted")
+        await until(lambda: bool(house.router))
+        assert house.texts() == ["par", f"Stopped. {words.held(1)}"]  # nobody knows that it was said: same key
+        await house.press("Run")
         following = await house.prompt(2)
         assert following.text == "[Ada]\nnext"
         await house.pi.finish(following, "done")
         await until(lambda: len(house.texts()) > 2)
-        assert house.texts() == ["par", "Stopped.", "done"]
+        assert house.texts()[1:] == ["1 held message goes on now.", "done"]
 
 
 async def test_a_turn_that_is_refused_says_why(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -612,7 +625,7 @@ async def test_a_turn_that_failed_is_tried_again_by_a_button(tmp_path: Path, aut
         prompt = await house.prompt(0)
         await house.pi.say(PromptRefused(turn=prompt.turn, incarnation=1, error="no model"))
         await until(lambda: bool(house.texts()))
-        await house.press("Retry")
+        await house.press("Try again")
         again = await house.prompt(1)
         assert again.turn != prompt.turn
         assert again.text == prompt.text
@@ -675,3 +688,370 @@ async def test_what_the_store_did_not_answer_is_asked_again(
         nodes = house.system.snapshot(f"/pool/{house.room.slug}").children
         assert [node.incarnation for node in nodes] == [1, 1]
         assert len(house.fetched) == 1
+
+
+# --- what a stop holds
+
+
+async def test_a_stop_holds_what_waits_until_a_person_runs_it(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.say("second", message_id=7)
+        await house.say("third")
+        await until(lambda: len(house.waits()) == 2)
+        await house.say("/stop", "stop")
+        await house.pi.next(1)
+        await house.pi.finish(prompt, "", "aborted")
+        await until(lambda: house.texts() == [f"Stopped. {words.held(2)}"])
+        await until(lambda: all("Held" in text for text in house.waits()))
+        await house.say("fourth")  # what is new runs as ever
+        fourth = await house.prompt(2)
+        assert fourth.text == "[Ada]\nfourth"
+        await house.pi.finish(fourth, "4")
+        await until(lambda: house.texts()[1:] == ["4"])
+        await house.press("Run")
+        second = await house.prompt(3)
+        assert second.text == "[Ada]\nsecond"
+        await until(lambda: "working on this now" in house.waits()[0] and "Yours is #1" in house.waits()[1])
+        assert house.texts()[0] == "2 held messages go on now."
+
+
+async def test_what_is_held_is_dropped_by_a_button(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.say("second", message_id=7)
+        await until(lambda: len(house.waits()) == 1)
+        await house.say("/stop", "stop")
+        await house.pi.finish(prompt, "", "aborted")
+        await until(lambda: bool(house.texts()))
+        await house.press("Drop")
+        await until(lambda: house.states()["second"] == "dropped")
+        await until(lambda: house.texts() == ["Dropped: 1 held message, not done."])
+        assert house.waits() == ["Dropped: this is not done."]
+        assert React(place=house.room.place, message_id=7, mark=Mark.STOPPED) in house.outbox
+
+
+async def test_what_a_stop_holds_is_held_after_a_crash_too(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await house.prompt(0)
+        await house.say("second")
+        house.faults.before[Pull] = Conflict("Pull", "a test")  # the conversation dies before it has read of the stop
+        await house.say("/stop", "stop")
+        await until(lambda: house.texts() == [f"Stopped. {words.held(1)}"])
+        await trio.sleep(60)
+        assert house.states()["second"] == "held"
+
+
+async def test_a_stop_that_comes_just_before_a_message_begins_holds_it(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_room(tmp_path, burst="album") as house:
+        await until(lambda: any(isinstance(each, ShowProgress) for each in house.outbox))
+        house.books.say("/stop", command="stop")  # nobody has told the conversation yet
+        await until(lambda: any(isinstance(each, BeginTurn) for each in house.faults.asked))
+        await until(lambda: house.texts() == [f"Nothing is running. {words.held(1)}"])
+        nodes = house.system.snapshot(f"/pool/{house.room.slug}").children
+        assert [node.incarnation for node in nodes] == [1, 1]
+        await house.press("Run")
+        assert (await house.prompt(0)).text == "[Ada]\nhi"
+
+
+async def test_a_conflict_that_no_stop_explains_is_a_crash(tmp_path: Path, autojump_clock: MockClock) -> None:
+    faults = Faults()
+    faults.before[BeginTurn] = Conflict("BeginTurn", "a test")
+    async with open_room(tmp_path, faults=faults) as house:
+        await house.prompt(0)
+        conversation, _agent = house.system.snapshot(f"/pool/{house.room.slug}").children
+        assert conversation.incarnation == 2
+
+
+async def test_a_new_session_begins_with_what_waits_held(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.say("second")
+        await house.say("/new", "new")
+        assert isinstance(await house.pi.next(1), Abort)
+        await house.pi.finish(prompt, "", "aborted")
+        await until(lambda: len(house.texts()) == 2)
+        stopped, new = house.texts()
+        assert stopped == f"Stopped. {words.held(1)}"
+        assert new.startswith("A new session begins.")
+        assert words.held(1) not in new
+        await house.press("Run")
+        await until(lambda: any(isinstance(each, Prompt) and each.text == "[Ada]\nsecond" for each in house.pi.told))
+
+
+async def test_killing_a_room_in_which_only_messages_wait_tells_its_people(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_room(tmp_path) as house:
+        await answer(house, 0)
+        other = house.books.say("later", place=Place("telegram", 99)).room
+        await house.say(f"/kill {other.slug}", "kill", owner=True)
+        await until(lambda: house.states()["later"] == "held")
+        await until(lambda: any(words.held(1) in text for text in house.texts()))
+        assert any(isinstance(each, WakeRoom) and each.room.slug == other.slug for each in house.router)
+        assert SendToSleep(slug=other.slug) in house.router
+
+
+# --- fates
+
+
+async def crash_in_a_tool(house: House) -> Prompt:
+    """The agent dies while bash runs, and the next one has said so."""
+    prompt = await house.prompt(0)
+    await house.pi.lose("pi ended, killed by SIGKILL", "out of `luck`")
+    await recall(house, 1, asked(), called("bash", "make install"))
+    return prompt
+
+
+async def test_a_crash_that_goes_on_is_one_note_that_says_so_in_the_end(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_room(tmp_path) as house:
+        await house.prompt(0)
+        await house.pi.lose("pi ended, killed by SIGKILL", "out of `luck`")
+        await recall(house, 1, asked())
+        await house.pi.next(2)
+        (told,) = house.crashes()
+        assert "killed by SIGKILL" in told
+        assert "out of `luck`" in told
+        assert "try 2 of 3" in told
+        house.pi.crash()
+        await recall(house, 3, asked())
+        resumed = await house.pi.next(4)
+        (told,) = house.crashes()
+        assert "try 3 of 3" in told
+        await house.pi.finish(resumed, "hello")
+        await until(lambda: house.texts() == ["hello"])
+        assert house.crashes() == ["This was cut off 2 times and went on: pi ended."]
+
+
+async def test_a_turn_that_was_cut_off_in_a_tool_is_asked_about_and_the_next_goes_on(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_room(tmp_path) as house:
+        await house.say("next")
+        prompt = await crash_in_a_tool(house)
+        following = await house.prompt(2)
+        assert following.text == "[Ada]\nnext"
+        (report,) = house.texts()
+        assert "`bash: make install` was running" in report
+        assert "Shall the agent go on?" in report
+        assert house.crashes() == []
+        (ended,) = [each for each in house.faults.asked if isinstance(each, EndTurn)]
+        assert (ended.turn, ended.outcome) == (prompt.turn, Outcome.INTERRUPTED)
+
+
+async def test_a_person_makes_it_go_on(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await crash_in_a_tool(house)
+        await until(lambda: bool(house.texts()))
+        await house.press("Go on")
+        going = await house.prompt(2)
+        assert going.text.endswith(GO_ON)
+        assert house.texts() == ["This was cut off, and goes on now."]
+
+
+async def test_what_goes_on_waits_for_the_turn_that_runs(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, busy="steer") as house:
+        await crash_in_a_tool(house)
+        await until(lambda: bool(house.texts()))
+        await house.say("meanwhile")
+        running = await house.prompt(2)
+        await house.press("Go on")
+        await until(lambda: bool(house.waits()))
+        await house.pi.finish(running, "done")
+        assert (await house.prompt(3)).text.endswith(GO_ON)
+
+
+async def test_a_person_leaves_it(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await crash_in_a_tool(house)
+        await until(lambda: bool(house.texts()))
+        await house.press("Leave it")
+        await until(lambda: "left as it is" in house.texts()[0])
+        await trio.sleep(10)
+        assert len(house.pi.told) == 2
+
+
+@pytest.mark.parametrize(
+    ("on_restart", "entries", "said_then"),
+    [
+        ("resume", (asked(), called("read", "a.txt")), ""),
+        ("ask", (asked(),), "Shall the agent go on?"),
+        ("ask", (), ""),
+        ("drop", (asked(),), "not gone on with"),
+        ("drop", (), "not gone on with"),
+        ("drop", (asked(), said("hello")), "hello"),
+    ],
+)
+async def test_the_fate_is_what_is_set(
+    tmp_path: Path, autojump_clock: MockClock, on_restart: Setting, entries: tuple[Entry, ...], said_then: str
+) -> None:
+    async with open_room(tmp_path, on_restart=on_restart) as house:
+        await house.prompt(0)
+        house.pi.crash()
+        await recall(house, 1, *entries)
+        if said_then:
+            await until(lambda: bool(house.texts()))
+            assert said_then in house.texts()[0]
+            assert len(house.pi.told) == 2
+        else:
+            await house.pi.next(2)
+            assert house.texts() == []
+
+
+async def test_what_was_dropped_is_tried_again_by_a_button(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, on_restart="drop") as house:
+        prompt = await house.prompt(0)
+        house.pi.crash()
+        await recall(house, 1, asked())
+        await until(lambda: bool(house.texts()))
+        await house.press("Try again")
+        again = await house.prompt(2)
+        assert (again.text, again.turn == prompt.turn) == (prompt.text, False)
+
+
+@pytest.mark.parametrize("on_restart", ["resume", "ask", "drop"])
+async def test_restarts_that_somebody_asked_for_neither_count_nor_ask(
+    tmp_path: Path, autojump_clock: MockClock, on_restart: Setting
+) -> None:
+    async with open_room(tmp_path, on_restart=on_restart) as house:
+        await house.prompt(0)
+        for number in range(6):
+            await house.system.restart_child(f"/pool/{house.room.slug}/agent")
+            await recall(house, 1 + 2 * number, asked(), called())
+            assert isinstance(await house.pi.next(2 + 2 * number), Continue)
+        assert house.crashes() == house.texts() == []
+        open_turn = house.books.work().turn
+        assert open_turn is not None
+        assert (open_turn.attempt, open_turn.parted) == (7, 6)
+
+
+async def test_a_room_that_is_stopped_in_order_parts_its_turn(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await house.prompt(0)
+        await house.system.terminate_child(f"/pool/{house.room.slug}")
+        open_turn = house.books.work().turn
+        assert open_turn is not None
+        assert (open_turn.attempt, open_turn.parted) == (1, 1)
+
+
+async def test_a_crash_of_the_conversation_counts(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await house.prompt(0)
+        house.faults.before[Pull] = Conflict("Pull", "a test")
+        await house.conversation.tell(Wake())
+        await recall(house, 1, asked())
+        assert isinstance(await house.pi.next(2), Continue)
+        open_turn = house.books.work().turn
+        assert open_turn is not None
+        assert (open_turn.attempt, open_turn.parted) == (2, 0)
+        (told,) = house.crashes()
+        assert "a test" in told
+
+
+async def test_a_room_that_gives_up_over_its_turn_does_not_part_it(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await answer(house, 0)
+        for number in range(1, 6):  # as often as it may
+            house.pi.crash()
+            await until(lambda number=number: house.pi.incarnation > number)  # type: ignore[misc]
+        await house.say("more")
+        await house.prompt(1)
+        await house.system.terminate_child("/store")
+        await house.conversation.tell(Wake())  # it asks on and on, so that it never hears of the agent's end
+        await wait_all_tasks_blocked()
+        house.pi.crash()
+        await trio.sleep(5.3)  # it has been cancelled for that, and has a moment for a last word
+        await house.system.restart_child("/store")
+        await until(lambda: all(node.state is not State.RUNNING for node in house.system.which_children("/pool")))
+        open_turn = house.books.work().turn
+        assert open_turn is not None
+        assert (open_turn.attempt, open_turn.parted) == (1, 0)
+
+
+async def test_what_is_set_aside_is_dropped_by_a_button_once(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        await house.prompt(0)
+        for number in (1, 3):
+            house.pi.crash()
+            await recall(house, number)
+            await house.prompt(number + 1)
+        house.pi.crash()
+        await recall(house, 5, asked())
+        await until(lambda: bool(house.texts()))
+        await house.press("Drop")
+        await until(lambda: house.states()["hi"] == "dropped")
+        await until(lambda: any("dropped" in text for text in house.texts()))
+        await house.say("/drop_aside t1", "drop_aside")
+        await until(lambda: "This is not set aside any more." in house.texts())
+
+
+# --- what an operator sees
+
+
+async def test_the_way_through_the_agent_is_kept_with_the_turn(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path) as house:
+        prompt = await house.prompt(0)
+        await house.pi.say(TextGrew(turn=prompt.turn, text="hel"))
+        await house.pi.say(TextGrew(turn=prompt.turn, text="hello"))
+        await answer(house, 0)
+        (ended,) = [each for each in house.faults.asked if isinstance(each, EndTurn)]
+        assert [(hop.what, hop.where, hop.id) for hop in ended.hops] == [
+            ("prompted", "agent", prompt.turn),
+            ("first word", "agent", prompt.turn),
+            ("settled", "agent", prompt.turn),
+        ]
+
+
+async def test_a_room_whose_words_do_not_arrive_begins_nothing_until_they_do(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_room(tmp_path) as house:
+        await answer(house, 0)
+        many = tuple(ends.note(f"line {number}") for number in range(MOST_UNSENT))
+        house.books.batch(Tell(slug=house.room.slug, deliveries=many))
+        await house.say("more")
+        await until(lambda: bool(house.waits()))
+        await trio.sleep(60)
+        assert "have not arrived yet" in house.waits()[0]
+        assert len(house.waits()) == len(house.pi.told) == 1
+        house.books.db.execute("UPDATE deliveries SET state = 'sent', ended_at = 1.0 WHERE text LIKE 'line %'")
+        await house.prompt(1)
+        assert house.waits() == ["The wait is over: working on this now."]
+
+
+async def test_what_it_does_is_named_alike_everywhere(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_room(tmp_path, failed=True) as house:
+        names = [_doing(house)]
+
+        async def note(name: str) -> None:
+            await until(lambda: name in _doing(house))
+            names.append(_doing(house))
+
+        prompt = await house.prompt(0)
+        await note("thinking")
+        await house.pi.say(ToolStarted(turn=prompt.turn, call="c", tool="bash", summary="ls"))
+        await note("bash")
+        await house.say("/status", "status")
+        await until(lambda: any("running bash" in text for text in house.texts()))
+        await house.pi.ask(prompt, "red")
+        await note("waiting for an answer")
+        await house.say("/stop", "stop")
+        await note("stopping")
+        await house.pi.finish(prompt, "", "aborted")
+        await note("idle")
+        turn = prompt.turn
+        assert names[1:] == [
+            f"{turn}: running, thinking",
+            f"{turn}: running bash",
+            f"{turn}: waiting for an answer",
+            f"{turn}: stopping",
+            "idle",
+        ]
+
+
+def _doing(house: House) -> str:
+    return house.system.snapshot(house.conversation.path).doing or ""

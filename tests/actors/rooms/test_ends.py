@@ -3,6 +3,7 @@
 from actors.messages import DeliveryKind, Outcome
 from actors.rooms import ends
 from actors.rooms.steps import End
+from actors.rooms.trouble import Loss
 from tests.actors.rooms.playbook import steered
 from tests.actors.rooms.rows import message, turn
 
@@ -16,7 +17,15 @@ def test_an_end_answers_the_first_message_and_marks_all_but_what_waits_again() -
 
 
 def test_trouble_has_buttons_and_what_people_wanted_has_none() -> None:
-    for ending in (ends.failed("t1", "no"), ends.quarantined("t1"), ends.settled("t1", "", "error")):
-        assert [button.command for row in ending.deliveries[-1].buttons for button in row] == ["retry", "new", "log"]
+    loss = Loss("pi ended")
+    for ending, commands in (
+        (ends.failed("t1", "no"), ["retry", "new", "log"]),
+        (ends.settled("t1", "", "error"), ["retry", "new", "log"]),
+        (ends.quarantined("t1", loss, 3), ["retry", "drop_aside", "new", "log"]),
+        (ends.interrupted("t1", loss, ()), ["go_on", "leave_it", "log"]),
+        (ends.dropped("t1", loss), ["retry", "log"]),
+    ):
+        assert [button.command for row in ending.deliveries[-1].buttons for button in row] == commands
+        assert ending.deliveries[-1].kind is DeliveryKind.REPORT
     for ending in (ends.stopped(), ends.waiting(), ends.settled("t1", "", "aborted", "", ends.STOPPED)):
         assert not [told for told in ending.deliveries if told.buttons or told.kind is DeliveryKind.REPORT]

@@ -6,6 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+import msgspec
 import trio
 from trio.testing import MockClock
 
@@ -64,6 +65,17 @@ async def test_what_does_not_arrive_has_a_reason(tmp_path: Path, autojump_clock:
         (here,) = rig.told
         assert isinstance(here, FilesHere)
         assert "did not arrive" in here.failed[rig.files[0].id]
+
+
+async def test_a_large_one_has_more_time(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_rig(tmp_path) as rig:
+        rig.fetching.begin(ROOM, [msgspec.structs.replace(rig.files[0], size=20_000_000)])
+        await trio.sleep(DEADLINE + 199)
+        assert rig.told == []
+        await trio.sleep(2)
+        (here,) = rig.told
+        assert isinstance(here, FilesHere)
+        assert here.failed[rig.files[0].id] == "it did not arrive within 290 s"
 
 
 async def test_where_nobody_can_fetch_that_is_the_reason(tmp_path: Path, autojump_clock: MockClock) -> None:

@@ -34,6 +34,8 @@ from tests.actors.rooms.playbook import (
     pull,
     ready,
     recall,
+    resumed,
+    room,
     running,
     settle,
     steered,
@@ -69,11 +71,32 @@ def test_a_message_joins_the_run() -> None:
     assert (end.returned, end.receipts) == ((), (101, 102))
 
 
+def test_one_word_in_a_turn_is_enough_but_where_another_stands() -> None:
+    turns = joined()
+    three, four = message(3), message(4, mode="follow_up")
+    pull(turns, work(three, four, turn=JOINED))  # the last one is told that it waits
+    both = turn(1, 1, *steered(TWO, three), leaf_before="leaf1")
+    assert [type(step) for step in turns.joined(both, (3,))] == [SendSteer]
+    pull(turns, work(four, turn=both, commands=(command(9, "steer_it", "/steer_it 4"),)))
+    all_of_them = turn(1, 1, *steered(TWO, three, four), leaf_before="leaf1")
+    assert TellPeople((words.steered(steered(four)[0]),)) in turns.joined(all_of_them, (4,))
+
+
+def test_a_word_that_a_crash_may_have_cut_off_is_said_again() -> None:
+    turns = room("steer")
+    pull(turns, work(turn=JOINED))
+    greet(turns, 1, "leaf2")
+    turns.began(msgspec.structs.replace(JOINED, attempt=2))
+    steps = recall(turns, 1, "t1", (asked("text 1"),), "leaf2")
+    assert steps[0] == TellPeople((words.steered(steered(TWO)[0]),))
+
+
 def test_what_was_not_heard_waits_again_and_is_the_next_turn() -> None:
     turns = joined()
     end = ended(settle(turns, 1, "t1", "hello", unconsumed=(2,)))
     assert (end.returned, end.receipts) == ((2,), (101,))
-    assert pull(turns, work(TWO)) == [ShowTurn("t2", None), Begin("t2", 1, (2,), "leaf2")]
+    begun = TellPeople((words.begun(TWO),))  # in place of the word that it has joined
+    assert pull(turns, work(TWO)) == [ShowTurn("t2", None), begun, Begin("t2", 1, (2,), "leaf2")]
 
 
 def test_what_was_told_just_after_the_runs_end_was_not_heard() -> None:
@@ -283,6 +306,7 @@ def test_after_a_crash_what_the_session_holds_is_heard_and_the_rest_is_told_agai
     assert turns.began(again) == [SendRecall("t1", "leaf1")]
     entries = (asked("text 1"), said("so", "toolUse"), asked("text 2"))
     assert recall(turns, 2, "t1", entries, "leaf2") == [
+        resumed(),
         SendContinue("t1", RESUME_NOTE),
         SendSteer("t1", steered(three), {}),
     ]
@@ -304,7 +328,7 @@ def test_after_a_crash_that_left_nothing_all_is_said_again() -> None:
     turns.agent_down(1, "boom")
     greet(turns, 2, "leaf1")
     turns.began(msgspec.structs.replace(JOINED, attempt=2))
-    assert recall(turns, 2, "t1", (), "leaf1") == [prompt(1), STEERED]
+    assert recall(turns, 2, "t1", (), "leaf1") == [resumed(again=True), prompt(1), STEERED]
 
 
 def test_who_stops_a_turn_whose_agent_is_gone_stops_what_had_joined_it() -> None:

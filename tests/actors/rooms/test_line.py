@@ -3,8 +3,9 @@
 import msgspec
 
 from actors.messages import RoomSettings
-from actors.rooms.line import Line, groups
-from actors.rooms.steps import AwaitBurst
+from actors.rooms import words
+from actors.rooms.line import LOOK_EVERY, MOST_UNSENT, Line, groups
+from actors.rooms.steps import AwaitBurst, LookAgain, TellPeople
 from tests.actors.rooms.rows import ROOM, message
 
 ALBUM = [message(id, burst="album") for id in (1, 2)]
@@ -61,6 +62,70 @@ def test_each_is_told_once() -> None:
     assert not waiting.was_told(group)
     assert waiting.tell(group)
     assert not waiting.tell(group)
+    assert waiting.was_told(group)
+
+
+def test_what_is_held_has_its_note_changed_once_and_is_told_anew_when_it_waits_again() -> None:
+    waiting = line(1, 2)
+    (first, _second) = groups(waiting.rows)
+    assert waiting.newly_held() == []
+    waiting.tell(first)
+    waiting.update([], [message(1), message(2)])
+    assert waiting.rows == ()
+    assert waiting.newly_held() == [TellPeople((words.held_back(message(1)),))]  # the other one has no note
+    waiting.update([], [message(1), message(2)])
+    assert waiting.newly_held() == []
+    waiting.update([message(1), message(2)])
+    assert waiting.was_told(first)
+    assert waiting.tell(first)
+
+
+def test_people_know_of_what_was_announced() -> None:
+    waiting = line()
+
+    def holds(*rows: int) -> bool:
+        waiting.update([], [message(row) for row in rows])
+        return waiting.unannounced
+
+    assert not holds()
+    assert holds(1)
+    assert waiting.announce([message(2)]) == 2
+    assert not holds(1)  # the other one is held with the next commit
+    assert not holds(1, 2)
+    assert holds(1, 2, 3)
+    assert waiting.announce() == 3
+
+
+def test_a_burst_that_is_held_counts_once() -> None:
+    waiting = line()
+    waiting.update([], [ALBUM[0]])
+    assert waiting.announce([ALBUM[1]]) == 1
+
+
+def test_what_is_held_is_found_if_that_is_asked_for() -> None:
+    waiting = line(1)
+    waiting.update([message(1)], [message(2)])
+    assert waiting.group_of(2) == ()
+    assert waiting.group_of(2, or_held=True) == (message(2),)
+    waiting.leave([2])
+    waiting.update([message(1)], [message(2)])
+    assert waiting.held == ()
+
+
+def test_nothing_begins_while_too_much_has_not_arrived() -> None:
+    waiting = line(1)
+    (group,) = groups(waiting.rows)
+    assert waiting.congestion(group) is None
+    waiting.update(group, backlog=MOST_UNSENT)
+    assert waiting.congestion(group) is None
+    waiting.update(group, backlog=MOST_UNSENT + 1)
+    told = TellPeople((words.congested(message(1), MOST_UNSENT + 1),))
+    assert waiting.congestion(group) == [LookAgain(LOOK_EVERY), told]
+    assert waiting.congestion(group) == []
+    waiting.update(group, backlog=MOST_UNSENT + 5)
+    assert waiting.congestion(group) == [LookAgain(LOOK_EVERY)]
+    waiting.update(group, backlog=3)
+    assert waiting.congestion(group) is None
     assert waiting.was_told(group)
 
 

@@ -15,8 +15,21 @@ from actors.rooms.steps import (
     SendContinue,
     Step,
 )
+from actors.rooms.trouble import SERVICE_ENDED
 from actors.rooms.turns import Turns
-from tests.actors.rooms.playbook import greet, pull, ready, recall, room, running, settle, stopping
+from tests.actors.rooms.playbook import (
+    done,
+    greet,
+    pull,
+    ready,
+    recall,
+    refuse,
+    resumed,
+    room,
+    running,
+    settle,
+    stopping,
+)
 from tests.actors.rooms.rows import asked, command, question, said, turn, work
 
 WHICH = question(7, "red", "blue")
@@ -153,11 +166,12 @@ def test_an_answer_that_the_dying_agent_may_not_have_heard_is_told_to_the_next_o
     turns.agent_down(1, "boom")
     greet(turns, 2, "leaf2")
     turns.began(turn(1, 2))
-    assert pull(turns, rows) == []
+    assert pull(turns, work(turn=turn(1, 2), commands=(BLUE,))) == []
     assert recall(turns, 2, "t1", (asked(), said("", "toolUse")), "leaf2") == [
+        resumed(),
         SendContinue("t1", answered(RESUME_NOTE, ["blue"])),
-        Answer(BLUE, (words.answered(WHICH, "blue"),), receipts=(108,)),
     ]
+    assert turns.questions.moved() == [Answer(BLUE, (words.answered(WHICH, "blue"),), receipts=(108,))]
 
 
 def test_an_answer_that_found_nobody_is_told_to_the_agent_that_goes_on() -> None:
@@ -166,9 +180,40 @@ def test_an_answer_that_found_nobody_is_told_to_the_agent_that_goes_on() -> None
     greet(turns, 1, "leaf1")
     turns.began(turn(1, 2))
     assert recall(turns, 1, "t1", (asked(), said("", "toolUse")), "leaf2") == [
+        resumed(SERVICE_ENDED),
         SendContinue("t1", answered(RESUME_NOTE, ["blue"])),
-        Answer(BLUE),
     ]
+    turns.agent_down(1, "boom")  # before the note was in its session
+    greet(turns, 2, "leaf1")
+    turns.began(turn(1, 3))
+    *_, again = recall(turns, 2, "t1", (asked(), said("", "toolUse")), "leaf2")
+    assert again == SendContinue("t1", answered(RESUME_NOTE, ["blue"]))
+    assert turns.questions.moved() == [Answer(BLUE, receipts=(108,))]
+
+
+def test_an_answer_that_the_agent_had_heard_before_it_finished_is_done_in_silence() -> None:
+    turns = room()
+    pull(turns, work(turn=turn(1), commands=(BLUE,)))
+    greet(turns, 1, "leaf1")
+    turns.began(turn(1, 2))
+    heard, ended = recall(turns, 1, "t1", (asked(), said("", "toolUse"), said("hello")), "leaf2")
+    assert heard == Answer(BLUE, receipts=(108,))
+    assert ended == done()
+
+
+def test_an_answer_in_a_note_that_the_agent_refuses_can_be_sent_as_a_message() -> None:
+    turns = room()
+    pull(turns, work(turn=turn(1), commands=(BLUE,)))
+    greet(turns, 1, "leaf1")
+    turns.began(turn(1, 2))
+    recall(turns, 1, "t1", (asked(), said("", "toolUse")), "leaf2")
+    (end,) = refuse(turns, 1, "t1", "no")
+    assert isinstance(end, End)
+    (told,) = pull(turns, work(commands=(BLUE,)))
+    assert isinstance(told, Answer)
+    assert told.deliveries[0].buttons[0][0].argument == "blue"
+    pull(turns, work())
+    assert turns.idle
 
 
 def test_an_answer_that_comes_too_late_can_be_sent_as_a_message() -> None:

@@ -6,6 +6,7 @@ import msgspec
 import pytest
 
 from actors.messages import Binding, DeliveryKind, Place, RoomSettings, Topic, Usage
+from actors.rooms import trouble
 from actors.rooms.replies import LISTED, LOG, View, reply
 from actors.rooms.steps import Answer, Known, Phase, RestartAgent, Sleep, Step
 from tests.actors.rooms.playbook import NOW, greeting, texts
@@ -117,7 +118,8 @@ def test_a_topic_is_made_again() -> None:
     [("/kill attic", "attic", True), ("/cleanup", None, False), ("/cleanup all", None, True)],
 )
 def test_agents_are_sent_to_sleep(text: str, slug: str | None, stop: bool) -> None:
-    assert steps(text, owner=True)[1:] == [Sleep(slug, stop)]
+    first, told = steps(text, owner=True)  # what is said of it is done by then, whatever crashes in between
+    assert (first, type(told)) == (Sleep(slug, stop, 9), Answer)
 
 
 def test_an_agent_is_started_anew() -> None:
@@ -150,3 +152,19 @@ def test_without_a_failure_the_log_says_so() -> None:
 def test_without_projects_that_is_said() -> None:
     projects: dict[str, Path] = {}
     assert "[projects" in texts(reply(command(9, "create"), VIEW, projects))[0]
+
+
+def test_the_status_says_what_is_held_and_offers_what_can_be_done() -> None:
+    (found,) = steps("/status", view=VIEW._replace(held=(message(3), message(4))))
+    assert isinstance(found, Answer)
+    (told,) = found.deliveries
+    assert "held since a stop: 2, first “text 3”" in told.text
+    assert [button.command for row in told.buttons for button in row] == ["run_held", "drop_held"]
+
+
+def test_what_was_cut_off_is_left_or_dropped() -> None:
+    assert steps("/leave_it t5") == [Answer(command(9, "leave_it", "/leave_it t5"), (trouble.left("t5"),))]
+    assert steps("/drop_aside t5") == [Answer(command(9, "drop_aside", "/drop_aside t5"), set_aside=5)]
+    for text in ("/drop_aside 5", "/drop_aside", "/leave_it"):
+        found = answer(text)
+        assert (found.set_aside, len(found.deliveries)) == (None, 1)

@@ -2,14 +2,17 @@
 
 import pytest
 
-from actors.messages import Entry
+from actors.messages import Entry, ToolCall
 from actors.redaction import forget_all, remember
 from actors.rooms.resume import RESUME_NOTE, Again, Decision, Finished, GoOn, answered, decide, heard
-from tests.actors.rooms.rows import asked, said
+from tests.actors.rooms.rows import asked, called, result, said
 
 RESULT = Entry(id="r", role="toolResult", text="3 files")
 NOTE = Entry(id="n", role="custom", text="[dispatchd] …")
 GO_ON = GoOn(RESUME_NOTE)
+MAKE = ToolCall(id="c", tool="bash", summary="make")
+LOOK = ToolCall(id="l", tool="read", summary="a.txt")
+TWO = said("", "toolUse", calls=(LOOK, MAKE))
 
 
 @pytest.mark.parametrize(
@@ -45,6 +48,32 @@ GO_ON = GoOn(RESUME_NOTE)
 )
 def test_what_is_left_to_do(entries: tuple[Entry, ...], decision: Decision) -> None:
     assert decide(entries) == decision
+
+
+@pytest.mark.parametrize(
+    ("entries", "running"),
+    [
+        pytest.param((called(),), (MAKE,), id="pi was killed, or ended by EOF or SIGTERM, in the tool"),
+        pytest.param((called(), result()), (), id="it had returned"),
+        pytest.param((called(), result(text="half of it\n\nCommand aborted")), (MAKE,), id="told to abort first"),
+        pytest.param(
+            (called(), result(text="Command aborted"), said("", "error")), (MAKE,), id="and wrote how that ended"
+        ),
+        pytest.param((called(), result(text="make: Command aborted, it says")), (), id="words that a tool says itself"),
+        pytest.param((called(), result(), said("", "error")), (), id="the model failed behind the tool"),
+        pytest.param((TWO,), (MAKE,), id="of two at once the one that may have done something"),
+        pytest.param((TWO, result("c")), (), id="the other one only looks"),
+        pytest.param((called("read"),), (), id="reads"),
+        pytest.param((called("ask_user"),), (), id="asks"),
+        pytest.param((called("send_file"),), (), id="shows"),
+        pytest.param((called("deploy"),), (ToolCall(id="c", tool="deploy", summary="make"),), id="nobody knows it"),
+        pytest.param((called(), called("read", id="d")), (), id="an earlier cut, which the model was told of"),
+        pytest.param((called(), said("half", "aborted")), (MAKE,), id="an end that kept no result"),
+        pytest.param((called(), asked("and"), said("so", "toolUse")), (), id="it has gone on since"),
+    ],
+)
+def test_which_tools_were_at_work(entries: tuple[Entry, ...], running: tuple[ToolCall, ...]) -> None:
+    assert decide((asked(), *entries)) == GoOn(RESUME_NOTE, running=running)
 
 
 def test_an_empty_last_message_is_answered_with_all_that_was_said() -> None:

@@ -10,7 +10,9 @@ import trio
 from trio.testing import MockClock
 
 from actors.messages import (
+    AgentLost,
     FailRoom,
+    ListQuarantined,
     Place,
     Pull,
     Room,
@@ -22,6 +24,7 @@ from actors.messages import (
     Wake,
     WakeRoom,
 )
+from actors.rooms.failures import RoomTrouble
 from actors.rooms.router import LOOK_EVERY, Router
 from supervisor import (
     Actor,
@@ -85,6 +88,8 @@ class Rooms:
         self.slow_end = 0.0
         self.gate = trio.Event()
         self.outbox: list[Any] = []
+        self.made: list[tuple[str, bool]] = []
+        self.dies_of = "conversation"
         self.router: Ref[Any] = system.ref("/rooms/router", Router)
 
     def awake(self) -> list[str]:
@@ -110,10 +115,12 @@ class Rooms:
         await self.wake(room)
         await until(lambda: self.wakes.get(room.slug, 0) > 0 and room.slug in self.awake())
 
-    async def kill(self, room: Room) -> None:
-        """Let the room die of itself, more often than it may."""
-        talk: Ref[Any] = self.system.ref(f"{POOL}/{room.slug}/conversation", Talk)
-        while room.slug in self.awake():
+    async def kill(self, room: Room, times: int = 100) -> None:
+        """Let the room die of itself so many times, or until it has given up; it may twice."""
+        talk: Ref[Any] = self.system.ref(f"{POOL}/{room.slug}/{self.dies_of}", Talk)
+        for _ in range(times):
+            if room.slug not in self.awake():
+                return
             try:
                 await talk.tell("die")
             except NoSuchActor:
@@ -155,10 +162,12 @@ async def open_rooms(
         found.append(rooms)
         store: Ref[StoreRequest] = system.ref("/store", BookStore)
 
-        def make_room(room: Room) -> ChildSpec[Any]:
+        def make_room(room: Room, failed: bool) -> ChildSpec[Any]:
+            rooms.made.append((room.slug, failed))
             talk = ChildSpec("conversation", partial(Talk, rooms, room.slug))
+            agent = ChildSpec("agent", partial(Talk, rooms, room.slug))
             return ChildSpec(
-                room.slug, Supervisor(talk, intensity=Intensity(2, within=60.0)), restart=Restart.TEMPORARY
+                room.slug, Supervisor(talk, agent, intensity=Intensity(2, within=60.0)), restart=Restart.TEMPORARY
             )
 
         def conversation(slug: str) -> Ref[Wake]:
@@ -173,6 +182,7 @@ async def open_rooms(
             conversation=conversation,
             most=most,
             idle_timeout=idle_timeout,
+            gives_up=Intensity(5, within=60.0),
         )
         return Supervisor(
             ChildSpec("store", partial(BookStore, books, faults)),
@@ -350,6 +360,70 @@ async def test_a_room_that_gives_up_is_reported_once_and_tried_again_by_the_next
         await rooms.kill(room)
         await until(lambda: len(rooms.outbox) == 2)
         assert len(rooms.books.db.execute("SELECT id FROM deliveries").fetchall()) == 2
+
+
+async def test_a_report_says_what_the_agent_died_of_if_it_was_the_agent(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_rooms(tmp_path) as rooms:
+        room = rooms.known(1)
+        await rooms.up(room)
+        lost = AgentLost(incarnation=1, what="pi ended, exit code 9", stderr=("no",), session=False)
+        await rooms.router.tell(RoomTrouble(slug="unknown", lost=lost))
+        await rooms.router.tell(RoomTrouble(slug=room.slug, lost=lost))
+        await rooms.kill(room)  # it is the conversation that dies
+        await until(lambda: bool(rooms.reports()))
+        (report,) = rooms.reports()
+        assert "it cannot go on" in report.text
+        assert "It failed 3 times within 1 min" in report.text
+        assert "exit code 9" not in report.text
+
+
+async def test_what_a_conversation_dies_on_before_it_begins_is_set_aside_and_the_next_one_is_done(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_rooms(tmp_path) as rooms:
+        room = rooms.known(1)
+        rooms.books.say("poison", place=room.place)
+        rooms.books.say("next", place=room.place)
+        await rooms.up(room)
+        await rooms.kill(room, times=3)
+        await until(lambda: rooms.starts(room.slug) == 2)
+        assert [each.text for each in rooms.books.do(ListQuarantined())] == ["poison"]
+        assert [each.text for each in rooms.books.work(room.place).queue] == ["next"]
+        assert "it cannot go on" in rooms.books.due()[0].text
+        assert rooms.reports() == []
+        await until(lambda: rooms.outbox == [Wake()])
+
+
+async def test_a_room_that_gives_up_for_another_reason_keeps_its_messages(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_rooms(tmp_path) as rooms:
+        room = rooms.known(1)
+        rooms.books.say("innocent", place=room.place)
+        rooms.dies_of = "agent"
+        await rooms.up(room)
+        await rooms.kill(room)
+        await until(lambda: len(rooms.reports()) == 1)
+        assert rooms.books.do(ListQuarantined()) == ()
+
+
+async def test_a_room_that_gave_up_begins_as_one_until_it_has_been_idle(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_rooms(tmp_path) as rooms:
+        room = rooms.known(1)
+        await rooms.up(room)
+        await rooms.kill(room)
+        await until(lambda: bool(rooms.reports()))
+        await rooms.up(room)
+        await rooms.idle(room)
+        await rooms.router.tell(SendToSleep(slug=room.slug))
+        await until(lambda: not rooms.awake())
+        await rooms.wake(room)
+        await until(lambda: bool(rooms.awake()))
+        assert rooms.made == [(room.slug, False), (room.slug, True), (room.slug, False)]
 
 
 async def test_a_room_that_cannot_start_is_reported_and_tried_again_by_the_next_message(

@@ -4,7 +4,9 @@ import pytest
 
 from actors.messages import Entry, Outcome, Turn
 from actors.rooms import words
-from actors.rooms.ends import MOST_ATTEMPTS, TOO_LONG
+from actors.rooms.course import AGAIN
+from actors.rooms.ends import TOO_LONG
+from actors.rooms.fates import MOST_ATTEMPTS
 from actors.rooms.resume import RESUME_NOTE
 from actors.rooms.steps import (
     Answer,
@@ -19,6 +21,7 @@ from actors.rooms.steps import (
     Step,
     TellPeople,
 )
+from actors.rooms.trouble import SERVICE_ENDED
 from actors.rooms.turns import Turns
 from tests.actors.rooms.playbook import (
     BEGIN,
@@ -26,6 +29,7 @@ from tests.actors.rooms.playbook import (
     SHOWN,
     STOPPED,
     beginning,
+    crashed,
     done,
     end,
     greet,
@@ -35,10 +39,13 @@ from tests.actors.rooms.playbook import (
     recall,
     recalling,
     refuse,
+    resumed,
     room,
     running,
+    set_aside,
     settle,
     stopping,
+    texts,
 )
 from tests.actors.rooms.rows import asked, command, late, message, said, turn, work
 
@@ -189,7 +196,7 @@ def test_a_too_long_turn_does_not_make_the_next_one_too_long() -> None:
     settle(turns, 1, "t1", "", "aborted", "", "leaf2")
     pull(turns, work(message(2)))
     turns.began(turn(2))
-    assert turns.agent_down(1, "boom") == [ShowTurn("t2", "the agent ended (boom); starting it again")]
+    assert turns.agent_down(1, "boom") == [ShowTurn("t2", AGAIN)]
 
 
 # --- what is late, or meant for another
@@ -228,7 +235,7 @@ def test_a_greeting_that_its_speakers_end_has_overtaken_is_ignored() -> None:
 def test_a_greeting_of_the_next_agent_says_that_the_last_is_gone() -> None:
     turns = recalling()
     assert greet(turns, 3, "leaf1") == [
-        ShowTurn("t1", "the agent ended (it was replaced); starting it again"),
+        CRASHED,
         Begin("t1", 3, (1,), "leaf0"),
     ]
 
@@ -251,8 +258,8 @@ def test_a_crash_while_it_begins_starts_over_when_the_next_agent_is_ready() -> N
 @pytest.mark.parametrize(
     ("entries", "commands"),
     [
-        ((), [prompt(1)]),
-        ((asked(),), [SendContinue("t1", RESUME_NOTE)]),
+        ((), [resumed(again=True), prompt(1)]),
+        ((asked(),), [resumed(), SendContinue("t1", RESUME_NOTE)]),
         ((asked(), said("hello")), [done()]),
     ],
 )
@@ -268,13 +275,14 @@ def test_a_crash_while_it_runs_is_decided_from_the_session(entries: tuple[Entry,
 def test_what_was_answered_before_a_steer_and_a_crash_stands_in_the_final(again: bool) -> None:
     turns = recalling()
     before = (asked(), said("one"), asked("and"))
-    assert recall(turns, 2, "t1", before, "leaf1") == [SendContinue("t1", RESUME_NOTE)]
+    assert recall(turns, 2, "t1", before, "leaf1") == [resumed(SERVICE_ENDED), SendContinue("t1", RESUME_NOTE)]
     if again:
         turns.agent_down(2, "boom")
         greet(turns, 3, "leaf1")
         turns.began(turn(1, 3))
         recall(turns, 3, "t1", before, "leaf1")
-    assert settle(turns, 3 if again else 2, "t1", "two") == [done("one\n\ntwo")]
+    ended = crashed(done("one\n\ntwo"), *(("boom", 2) if again else (SERVICE_ENDED, 1)))
+    assert settle(turns, 3 if again else 2, "t1", "two") == [ended]
 
 
 def test_a_crash_while_it_recalls_is_one_more_attempt() -> None:
@@ -296,12 +304,6 @@ def test_a_crash_between_turns_changes_nothing() -> None:
     assert turns.idle
 
 
-QUARANTINED = (
-    f"This message was tried {MOST_ATTEMPTS} times and was cut off each time, so it is set aside and not tried again "
-    "by itself."
-)
-
-
 def test_after_the_last_attempt_it_is_looked_at_once_more_and_set_aside() -> None:
     turns = recalling(MOST_ATTEMPTS)
     recall(turns, 2, "t1", (asked(),), "leaf1")
@@ -309,7 +311,7 @@ def test_after_the_last_attempt_it_is_looked_at_once_more_and_set_aside() -> Non
     assert greet(turns, 3, "leaf5") == [Begin("t1", MOST_ATTEMPTS + 1, (1,), "leaf0")]
     turns.began(turn(1, MOST_ATTEMPTS + 1))
     assert recall(turns, 3, "t1", (asked(),), "leaf5") == [
-        end(Outcome.QUARANTINED, QUARANTINED, leaf="leaf5", kinds="r", told=True)
+        crashed(set_aside("boom", leaf="leaf5", told=True), "boom", MOST_ATTEMPTS, well=False)
     ]
     assert pull(turns, work(message(2))) == [ShowTurn("t2", None), Begin("t2", 1, (2,), "leaf5")]
 
@@ -317,17 +319,20 @@ def test_after_the_last_attempt_it_is_looked_at_once_more_and_set_aside() -> Non
 def test_what_was_answered_of_a_message_that_is_set_aside_is_delivered_all_the_same() -> None:
     entries = (asked(), said("one"), asked("and"))
     assert recall(recalling(MOST_ATTEMPTS + 1), 2, "t1", entries, "leaf5") == [
-        end(Outcome.QUARANTINED, "one", QUARANTINED, answer="one", kinds="ar", told=True)
+        crashed(
+            set_aside(SERVICE_ENDED, answer="one", leaf="leaf5", told=True), SERVICE_ENDED, MOST_ATTEMPTS, well=False
+        )
     ]
 
 
 def test_a_last_attempt_that_had_finished_is_delivered() -> None:
-    assert recall(recalling(MOST_ATTEMPTS + 1), 2, "t1", (asked(), said("hello")), "leaf2") == [done()]
+    ended = crashed(done(), SERVICE_ENDED, MOST_ATTEMPTS)
+    assert recall(recalling(MOST_ATTEMPTS + 1), 2, "t1", (asked(), said("hello")), "leaf2") == [ended]
 
 
 def test_an_agent_that_dies_of_the_last_look_is_not_asked_again() -> None:
     turns = recalling(MOST_ATTEMPTS + 1)
-    assert turns.agent_down(2, "boom") == [CRASHED, end(Outcome.QUARANTINED, QUARANTINED, leaf="leaf1", kinds="r")]
+    assert turns.agent_down(2, "boom") == [CRASHED, crashed(set_aside("boom"), "boom", MOST_ATTEMPTS, well=False)]
 
 
 # --- /stop
@@ -382,18 +387,18 @@ def test_stop_stops_one_turn_and_the_queue_goes_on() -> None:
 
 
 @pytest.mark.parametrize("agent", [None, 1])
-def test_stop_after_a_message_that_has_not_begun_ends_that_one(agent: int | None) -> None:
+def test_stop_after_a_message_that_has_not_begun_holds_that_one(agent: int | None) -> None:
     turns = room()
     if agent is not None:
         pull(turns, work())
         greet(turns, agent, "leaf0")
     else:
         pull(turns, work(message(1)))
-    stop = command(2, "stop")
-    assert pull(turns, work(message(1), commands=(stop,))) == [Begin("t1", 1, (1,), "leaf0")]
-    assert turns.began(turn(1)) == [end(Outcome.STOPPED, "Stopped.", leaf="leaf0", kinds="n")]
-    stop = late(2, "stop")
-    assert pull(turns, work(message(3), commands=(stop,)))[0] == Answer(stop, ())
+    (answer,) = pull(turns, work(commands=(command(2, "stop"),), held=(message(1),)))
+    (told,) = texts([answer])
+    assert told == f"Nothing is running. {words.held(1)}"
+    assert pull(turns, work(held=(message(1),))) == []
+    assert turns.idle
 
 
 def test_stop_before_a_message_does_not_stop_it() -> None:

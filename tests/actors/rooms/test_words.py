@@ -285,7 +285,7 @@ def test_a_late_answer_says_what_was_asked() -> None:
 
 def test_a_crash_has_ways_out() -> None:
     retry, new, log = (
-        Button(label="Retry", command="retry", argument="t7"),
+        Button(label="Try again", command="retry", argument="t7"),
         Button(label="New session", command="new"),
         (Button(label="Log", command="log")),
     )

@@ -142,6 +142,11 @@ class Books:
         new = NewDelivery(kind=kind, text=text, buttons=(buttons,) if buttons else (), key=key)
         self.do(Tell(slug="shop", deliveries=(new,)))
 
+    def newest_delivery(self) -> int:
+        """The id of what was queued last."""
+        newest: int = self.db.execute("SELECT max(id) FROM deliveries").get
+        return newest
+
     def send_all(self, front: str = "telegram") -> list[Delivery]:
         """All that is due arrives whole, each as a message whose id is its own and 100; edits are not made."""
         arrived: list[Delivery] = []

@@ -1,5 +1,7 @@
 """Commit 1: taken once or refused once, whatever is sent again; commands beside the queue; answers and edits."""
 
+import pytest
+
 from actors.messages import (
     Accept,
     Accepted,
@@ -72,6 +74,33 @@ def test_many_that_are_refused_in_a_minute_are_told_in_one_word(books: Books) ->
     books.now += 60
     books.do(Accept(inbound=books.inbound("and more"), capacity=1))
     assert len(books.rows()["deliveries"]) == 2
+    assert books.due()[0].id == delivery.id
+    assert books.db.execute("SELECT text FROM deliveries WHERE id = 2").get.startswith("This message was not taken")
+
+
+@pytest.mark.parametrize(
+    ("capacity", "said"),
+    [
+        (1, "because 1 message is already waiting here, held since"),
+        (2, "because 2 messages are already waiting here, all of them held since"),
+        (3, "because 3 messages are already waiting here, 2 of them held since"),
+    ],
+)
+def test_a_queue_that_is_full_of_what_is_held_says_the_way_out(books: Books, capacity: int, said: str) -> None:
+    for _ in range(min(capacity, 2)):
+        books.say()
+    books.say("/stop", command="stop")
+    if capacity == 3:
+        books.say()
+    assert isinstance(books.do(Accept(inbound=books.inbound("one too many"), capacity=capacity)), Refused)
+    (delivery,) = books.due()
+    assert delivery.text == (
+        f"This message was not taken, {said} a stop; please send it again when you have said Run or Drop."
+    )
+    run, drop = delivery.keys[0]
+    assert (run.label, drop.label) == ("Run", "Drop")
+    assert books.press(run.data).said == "Going on with what was held."
+    assert [each.text for each in books.work().commands][-1] == "/run_held"
 
 
 def test_any_words_answer_a_choice_and_only_its_own_a_confirmation(books: Books) -> None:

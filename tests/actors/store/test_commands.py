@@ -119,7 +119,7 @@ def failed(books: Books, outcome: Outcome = Outcome.FAILED) -> None:
     books.end(room, "t", outcome=outcome)
 
 
-@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.QUARANTINED])
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.QUARANTINED, Outcome.INTERRUPTED])
 def test_a_retry_queues_the_messages_of_a_turn_once_more(books: Books, outcome: Outcome) -> None:
     failed(books, outcome)
     books.twice(answer(books, retry="t"))

@@ -3,17 +3,21 @@
 import pytest
 
 from actors.messages import (
+    DeliveryKind,
     Doubt,
     Doubted,
     Due,
+    NewDelivery,
     Place,
+    RecentlySent,
     Sending,
     Sent,
+    Tell,
     Undeliverable,
     Unsent,
 )
 from actors.store.errors import Conflict
-from tests.actors.store.books import ELSEWHERE, Books
+from tests.actors.store.books import ELSEWHERE, HERE, Books
 
 
 def texts(books: Books, limit: int = 100) -> list[str]:
@@ -56,6 +60,21 @@ def test_sending_is_counted_once(books: Books) -> None:
     for delivery in ids:
         books.twice(Unsent(id=delivery))
     assert [(each.attempts, each.doubtful) for each in books.due()] == [(1, False), (1, False)]
+
+
+def test_what_has_arrived_of_late_is_remembered_by_chat(books: Books) -> None:
+    books.answered("a1", "a2")
+    books.answered("b1", place=ELSEWHERE)
+    books.answered("c1", place=Place("console", 0))
+    books.send_all()
+    books.now = 1050.0
+    books.answered("b2", place=ELSEWHERE)
+    books.send_all()
+    all_of_it = books.do(RecentlySent(front="telegram", since=1000.0))
+    assert [at for _, at in all_of_it] == [1000.0, 1000.0, 1000.0, 1050.0]
+    assert sorted(chat for chat, _ in all_of_it) == sorted([HERE.chat, HERE.chat, ELSEWHERE.chat, ELSEWHERE.chat])
+    assert books.do(RecentlySent(front="telegram", since=1001.0)) == ((ELSEWHERE.chat, 1050.0),)
+    assert books.do(RecentlySent(front="telegram", since=1051.0)) == ()
 
 
 def test_parts_arrive_in_order_and_each_begins_anew(books: Books) -> None:
@@ -127,6 +146,67 @@ def test_an_undeliverable_one_ends_and_lets_the_next_go(books: Books) -> None:
         "undeliverable",
         "blocked by the person",
     )
+
+
+def test_who_may_be_gone_past_is_no_head_and_comes_back(books: Books) -> None:
+    books.answered("a1", "a2")
+    books.answered("b1", place=ELSEWHERE)
+    first = books.due()[0].id
+    assert [each.text for each in books.do(Due(front="telegram", limit=9, besides=(first, 999)))] == ["a2", "b1"]
+    assert texts(books) == ["a1", "b1"]
+
+
+def test_of_what_is_lost_where_others_arrive_people_are_told_once(books: Books) -> None:
+    books.answered("*a*1")
+    delivery = send(books)
+    books.twice(Undeliverable(id=delivery, reason="Bad_Request: no.", tell=True))
+    (told,) = books.due()
+    assert (told.kind, told.place) == (DeliveryKind.REPORT, HERE)
+    assert told.text == (
+        r"A message could not be delivered here: Bad_Request: no. It begins: “\*a\*1” Ask for it again if it matters."
+    )
+    assert books.db.execute("SELECT turn IS NOT NULL, room FROM deliveries WHERE id = ?", (told.id,)).get == (1, "shop")
+
+
+def test_many_that_are_lost_are_told_in_one_word_and_the_loss_of_that_word_in_none(books: Books) -> None:
+    books.answered("a1", "a2", "a3")
+    books.answered("b1", place=ELSEWHERE)
+    for delivery in books.due()[0].id, 2, 3:
+        books.do(Undeliverable(id=delivery, reason="no", tell=True))
+    told = books.due()[-1]
+    assert told.text == (
+        "Several messages could not be delivered here. The newest: no. Ask for them again if they matter."
+    )
+    books.do(Undeliverable(id=told.id, reason="no", tell=True))
+    assert texts(books) == ["b1"]
+
+
+def test_of_a_part_and_of_a_file_it_is_said(books: Books) -> None:
+    books.answered("long")
+    delivery = send(books)
+    books.do(Sent(id=delivery, part=0, message_id=70, last=False))
+    books.do(Undeliverable(id=delivery, reason="no", tell=True))
+    (told,) = books.due()
+    assert told.text.startswith("The rest of a message could not be delivered here: no. It begins")
+    books.do(Undeliverable(id=told.id, reason="no"))
+    file = NewDelivery(kind=DeliveryKind.NOTE, text="", file="/work/shop/plan.pdf")
+    books.do(Tell(slug="shop", deliveries=(file,)))
+    books.do(Undeliverable(id=books.due()[0].id, reason="it is empty", tell=True))
+    assert texts(books) == [
+        "The file “plan.pdf” could not be delivered here: it is empty. Ask for it again if it matters."
+    ]
+
+
+def test_of_an_edit_that_is_given_up_nothing_is_said(books: Books) -> None:
+    first, changed = (
+        Tell(slug=None, deliveries=(NewDelivery(kind=DeliveryKind.NOTE, text=text, key="k", place=HERE),))
+        for text in ("first", "changed")
+    )
+    books.do(first)
+    books.do(Sent(id=send(books), part=0, message_id=70, last=True))
+    books.do(changed)
+    books.do(Undeliverable(id=send(books), reason="no", tell=True))
+    assert texts(books) == []
 
 
 def test_what_has_ended_stays_ended(books: Books) -> None:

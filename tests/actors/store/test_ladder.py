@@ -11,10 +11,12 @@ from actors.messages import (
     DeliveryKind,
     Due,
     GetRoom,
+    ListQuarantined,
     Outcome,
     Place,
     Preview,
     Pull,
+    RetryQuarantined,
     Sending,
     Sent,
     SessionInfo,
@@ -111,12 +113,25 @@ def test_the_work_goes_on(old: Path) -> None:
     assert turn is not None
     assert (turn.id, turn.attempt, turn.leaf_before, turn.stop_requested, turn.cost_before) == ("t4", 2, "e9", True, 0)
     assert [(each.text, each.attempts, each.steered) for each in turn.inbounds] == [("four", 2, False)]
+    assert turn.parted == 0
     assert [(each.text, each.owner, each.quoted, each.burst) for each in work.queue] == [("five", False, "", None)]
+    assert (work.held, work.backlog) == ((), 1)
     assert [(each.command, each.saw_end) for each in work.commands] == [("stop", True)]
     books.do(BeginTurn(slug="shop", turn="t4", attempt=3, inbounds=(5,), leaf_before=None))
     books.end(work.room, "t4", "done at last", outcome=Outcome.WAITING)
     books.begin("t5", books.say())
     assert books.do(Pull(slug="blog")).turn is not None
+    books.db.close()
+
+
+def test_what_was_set_aside_is_still_there_to_be_decided(old: Path) -> None:
+    books = Books(old)
+    (aside,) = books.do(ListQuarantined())
+    assert (aside.inbound, aside.room, aside.text, aside.attempts, aside.set_aside_at) == (2, "shop", "two", 3, 140.0)
+    books.do(RetryQuarantined(inbound=2))
+    assert [each.text for each in books.do(Pull(slug="shop")).queue] == ["five", "two"]
+    books.say("/stop", command="stop")
+    assert [each.text for each in books.do(Pull(slug="shop")).held] == ["five", "two"]
     books.db.close()
 
 

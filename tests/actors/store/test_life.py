@@ -6,6 +6,7 @@ newest words of what was changed.
 
 import tempfile
 from pathlib import Path
+from typing import Literal
 
 from hypothesis import settings
 from hypothesis import strategies as st
@@ -20,15 +21,20 @@ from actors.messages import (
     DeliveryKind,
     Doubt,
     Doubted,
+    DropQuarantined,
     Due,
     Duplicate,
     Edited,
     EndTurn,
     FailRoom,
     JoinTurn,
+    ListQuarantined,
     NewDelivery,
     Outcome,
+    PartTurn,
     Refused,
+    RequestStop,
+    RetryQuarantined,
     Sending,
     Sent,
     Tell,
@@ -42,18 +48,25 @@ CAPACITY = 3
 
 
 class Life(RuleBasedStateMachine):
-    """One room. The model: lists of ids in order, an open turn, and the deliveries that have not ended."""
+    """One room. The model: lists of ids in order, an open turn, and the deliveries that have not ended.
+
+    `held`: with each the newest message when it was held. `aside`: the messages of each turn in quarantine.
+    """
 
     def __init__(self) -> None:
         super().__init__()
         self.folder = tempfile.TemporaryDirectory()
         self.books = Books(Path(self.folder.name) / "state.db")
         self.queue: list[int] = []
+        self.held: dict[int, int] = {}
+        self.aside: list[list[int]] = []
         self.commands: list[int] = []
+        self.stop = 0  # the newest command that stops
         self.turn: str | None = None
         self.taken: list[int] = []
         self.joined: list[int] = []
         self.attempt = 0
+        self.parted: set[int] = set()
         self.stopped = False
         self.begun = 0
         self.accepts: list[Accept] = []
@@ -74,7 +87,7 @@ class Life(RuleBasedStateMachine):
         self.books.answered("welcome")
         self.undelivered.append("welcome")
 
-    @rule(command=st.sampled_from([None, None, None, "status", "stop"]))
+    @rule(command=st.sampled_from([None, None, None, "status", "stop", "new"]))
     def accept(self, command: str | None) -> None:
         self.books.now += 60  # what is refused within a minute is told in one word
         request = Accept(inbound=self.books.inbound(command=command), capacity=CAPACITY)
@@ -82,7 +95,7 @@ class Life(RuleBasedStateMachine):
         reply = self.books.do(request)
         self.failed = False
         waiting = self.queue if command is None else self.commands
-        if command != "stop" and len(waiting) >= CAPACITY:
+        if command != "stop" and len(waiting) + (len(self.held) if command is None else 0) >= CAPACITY:
             assert isinstance(reply, Refused)
             self.undelivered.append("refused")
         else:
@@ -90,20 +103,34 @@ class Life(RuleBasedStateMachine):
             waiting.append(reply.inbound)
             if command is None:
                 assert reply.ahead == len(self.queue) - 1 + len(self.taken)
-            if command == "stop" and self.turn is not None:
-                self.stopped = True
+            if command in {"stop", "new"}:
+                self.stop = reply.inbound
+                self.stopped = self.turn is not None
+                self._hold()
 
     @precondition(lambda self: self.accepts)
     @rule(data=st.data())
     def accept_again(self, data: st.DataObject) -> None:
         assert isinstance(self.books.twice(data.draw(st.sampled_from(self.accepts))), Duplicate)
 
+    @rule(hold=st.booleans())
+    def request_stop(self, hold: bool) -> None:
+        assert self.books.twice(RequestStop(slug="shop", hold=hold)) == (self.turn is not None)
+        self.stopped = self.turn is not None
+        if hold:
+            self._hold()
+
+    def _hold(self) -> None:
+        newest: int = self.books.db.execute("SELECT max(id) FROM inbound").get
+        self.held |= dict.fromkeys(self.queue, newest)
+        self.queue = []
+
     @precondition(lambda self: self.turn is None and self.queue)
     @rule(data=st.data())
     def begin(self, data: st.DataObject) -> None:
         count = data.draw(st.integers(1, len(self.queue)))
         self.begun += 1
-        self.turn, self.attempt, self.stopped = f"t{self.begun}", 1, False
+        self.turn, self.attempt, self.stopped, self.parted = f"t{self.begun}", 1, False, set()
         self.taken, self.queue = self.queue[:count], self.queue[count:]
         self._attempt()
 
@@ -112,6 +139,14 @@ class Life(RuleBasedStateMachine):
     def try_again(self) -> None:
         self.attempt += 1
         self._attempt()
+
+    @precondition(lambda self: self.turn is not None)
+    @rule(data=st.data())
+    def part(self, data: st.DataObject) -> None:
+        assert self.turn is not None
+        attempt = data.draw(st.integers(1, self.attempt))
+        self.books.twice(PartTurn(slug="shop", turn=self.turn, attempt=attempt))
+        self.parted.add(attempt)
 
     def _attempt(self) -> None:
         assert self.turn is not None
@@ -131,8 +166,8 @@ class Life(RuleBasedStateMachine):
         self.taken = sorted([*self.taken, inbound])
 
     @precondition(lambda self: self.turn is not None)
-    @rule(outcome=st.sampled_from(list(Outcome)), count=st.integers(0, 2), heard=st.integers(0, 2))
-    def end(self, outcome: Outcome, count: int, heard: int) -> None:
+    @rule(outcome=st.sampled_from(list(Outcome)), count=st.integers(0, 2), heard=st.integers(0, 2), hold=st.booleans())
+    def end(self, outcome: Outcome, count: int, heard: int, hold: bool) -> None:
         assert self.turn is not None
         returned = tuple(self.joined[heard:])
         texts = [f"{self.turn}.{number}" for number in range(count)]
@@ -146,22 +181,51 @@ class Life(RuleBasedStateMachine):
                 leaf="e",
                 deliveries=deliveries,
                 returned=returned,
+                hold=hold,
             )
         )
         self.undelivered += texts
-        self.queue = sorted([*self.queue, *returned])
+        if hold:
+            self.held |= dict.fromkeys(returned, self.stop)
+        else:
+            self.queue = sorted([*self.queue, *returned])
+        if outcome is Outcome.QUARANTINED:
+            self.aside.append([each for each in self.taken if each not in returned])
         self.turn, self.taken, self.joined, self.attempt, self.stopped = None, [], [], 0, False
 
     @precondition(lambda self: self.commands)
     @rule(data=st.data())
     def answer(self, data: st.DataObject) -> None:
         inbound = data.draw(st.sampled_from(self.commands))
-        drop = data.draw(st.sampled_from([None, *self.queue]))
+        drop = data.draw(st.sampled_from([None, *self.queue, *self.held]))
+        words: list[Literal["run", "drop"] | None] = [None, "run", "drop"]
+        held = data.draw(st.sampled_from(words))
         note = NewDelivery(kind=DeliveryKind.NOTE, text="status")
-        self.books.twice(AnswerCommand(slug="shop", inbound=inbound, deliveries=(note,), drop=drop))
+        self.books.twice(AnswerCommand(slug="shop", inbound=inbound, deliveries=(note,), drop=drop, held=held))
         self.commands.remove(inbound)
         self.queue = [each for each in self.queue if each != drop]
+        self.held = {each: since for each, since in self.held.items() if each != drop}
         self.undelivered.append("status")
+        if held is not None:
+            meant = [each for each, since in self.held.items() if since < inbound]
+            self.held = {each: since for each, since in self.held.items() if each not in meant}
+            self.queue = sorted([*self.queue, *(meant if held == "run" else [])])
+
+    @precondition(lambda self: self.aside)
+    @rule(data=st.data(), again=st.booleans())
+    def decide(self, data: st.DataObject, again: bool) -> None:
+        turn = data.draw(st.sampled_from(self.aside))
+        inbound = data.draw(st.sampled_from(turn))
+        decision = RetryQuarantined(inbound=inbound) if again else DropQuarantined(inbound=inbound)
+        before = self.books.db.execute("SELECT max(id) FROM inbound").get
+        assert self.books.do(decision) is not None
+        assert self.books.twice(decision) is None
+        self.aside.remove(turn)
+        if again:
+            self.queue += range(before + 1, before + 1 + len(turn))
+            self.failed = False
+        else:
+            self.undelivered.append("dropped")
 
     @rule()
     def fail(self) -> None:
@@ -219,13 +283,18 @@ class Life(RuleBasedStateMachine):
             return
         work = self.books.work()
         assert [each.id for each in work.queue] == self.queue
+        assert [each.id for each in work.held] == sorted(self.held)
+        assert work.backlog == len(self.undelivered)
+        aside = [each for turn in self.aside for each in turn]
+        assert [each.inbound for each in self.books.do(ListQuarantined())] == sorted(aside)
         assert [each.id for each in work.commands] == self.commands
         assert (work.turn is None) == (self.turn is None)
         if work.turn is not None:
-            assert (work.turn.id, work.turn.attempt, work.turn.stop_requested) == (
+            assert (work.turn.id, work.turn.attempt, work.turn.stop_requested, work.turn.parted) == (
                 self.turn,
                 self.attempt,
                 self.stopped,
+                len(self.parted),
             )
             assert [(each.id, each.attempts, each.steered) for each in work.turn.inbounds] == [
                 (each, self.attempt, each in self.joined) for each in self.taken
@@ -233,7 +302,8 @@ class Life(RuleBasedStateMachine):
         due = self.books.due()
         assert len(due) == (1 if self.undelivered and not self.sending else 0)
         if due:
-            kind = {"refused": "This message was not taken"}.get(self.undelivered[0], self.undelivered[0])
+            words = {"refused": "This message was not taken", "dropped": "This message"}
+            kind = words.get(self.undelivered[0], self.undelivered[0])
             assert due[0].text.startswith(kind)
             assert (due[0].part, due[0].doubtful) == (self.parts, self.doubtful)
         todo = 0 if self.failed else len(self.queue) + len(self.commands) + (self.turn is not None)

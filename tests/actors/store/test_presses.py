@@ -24,7 +24,7 @@ from actors.messages import (
     TopicMade,
     stop_data,
 )
-from actors.store.presses import OVER, OWNER_ONLY, SAID
+from actors.store.presses import GOES_ON, OVER, OWNER_ONLY, SAID
 from tests.actors.store.books import ELSEWHERE, HERE, Books
 
 OWNER = Place("telegram", 42)
@@ -34,7 +34,7 @@ GONE = Pressed(said=OVER, room=None)
 def show(books: Books, command: str, argument: str = "") -> str:
     """What the button of a new message carries."""
     books.tell("choose", Button(label="Press", command=command, argument=argument))
-    delivery = books.db.last_insert_rowid()
+    delivery = books.newest_delivery()
     return f"b:{delivery}:0"
 
 
@@ -135,17 +135,53 @@ def test_what_is_about_a_message_is_live_while_it_waits(books: Books, command: s
     assert books.press(show(books, command, "nonsense")) == GONE
 
 
-def test_a_turn_that_failed_is_retried_once(books: Books) -> None:
+@pytest.mark.parametrize("outcome", [Outcome.FAILED, Outcome.QUARANTINED, Outcome.INTERRUPTED])
+def test_a_turn_that_failed_is_retried_once(books: Books, outcome: Outcome) -> None:
     room = books.begin("t", books.say())
     data = show(books, "retry", "t")
     assert books.press(data) == GONE
-    books.end(room, "t", outcome=Outcome.FAILED)
+    books.end(room, "t", outcome=outcome)
     assert books.press(data).said == "Trying it again."
     (command,) = books.work().commands
     books.do(AnswerCommand(slug="shop", inbound=command.id, deliveries=(), retry="t"))
     assert books.press(data) == GONE
     books.end(books.begin("u", books.say()), "u", "fine")
     assert books.press(show(books, "retry", "u")) == GONE
+
+
+def test_a_turn_that_was_cut_off_is_left_as_it_is_while_nobody_has_tried_it_again(books: Books) -> None:
+    room = books.begin("t", books.say())
+    data = show(books, "leave_it", "t")
+    assert books.press(data) == GONE
+    books.end(room, "t", outcome=Outcome.INTERRUPTED)
+    assert books.press(data).said == "Leaving it as it is."
+    assert commands(books) == [("leave_it", "/leave_it t")]
+    books.do(AnswerCommand(slug="shop", inbound=books.work().commands[0].id, deliveries=(), retry="t"))
+    assert books.press(data) == GONE
+
+
+def test_what_makes_an_agent_go_on_is_a_turn_of_its_own_once(books: Books) -> None:
+    room = books.begin("t", books.say())
+    books.end(room, "t", outcome=Outcome.INTERRUPTED)
+    offer = Button(label="Go on", command="go_on", argument="t Go on, please.")
+    books.tell("Shall it?", offer, key="cut:t")
+    data = f"b:{books.newest_delivery()}:0"
+    assert books.press(data).said == "It goes on."
+    (words,) = books.work().queue
+    assert (words.text, words.mode) == ("Go on, please.", "follow_up")
+    assert books.press(data) == GONE
+    assert [each.text for each in books.due()] == [GOES_ON]
+
+
+def test_it_goes_on_in_its_own_session_only(books: Books) -> None:
+    room = books.begin("t", books.say())
+    data = show(books, "go_on", "t Go on, please.")
+    assert books.press(data) == GONE
+    books.end(room, "t", outcome=Outcome.INTERRUPTED)
+    new = books.say("/new", command="new")
+    books.do(AnswerCommand(slug=room.slug, inbound=new.inbound, deliveries=(), new_session="another"))
+    assert books.press(data) == GONE
+    assert books.work().queue == ()
 
 
 def test_a_press_tries_a_room_that_gave_up_again(books: Books) -> None:

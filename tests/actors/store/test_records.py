@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import pytest
 
-import actors.messages.store
+import actors.messages
 from actors.messages import (
     Accept,
     Amend,
@@ -19,21 +19,26 @@ from actors.messages import (
     Deny,
     Doubt,
     Doubted,
+    DropQuarantined,
     Due,
     Edited,
     EndTurn,
     FailRoom,
+    Fetch,
     GetAccess,
     GetRoom,
     GroupOffered,
+    Hop,
     JoinTurn,
     Knock,
+    ListQuarantined,
     ListRooms,
     MigrateChat,
     NewDelivery,
     OpenQuestion,
     Outcome,
     Pairings,
+    PartTurn,
     People,
     Place,
     Press,
@@ -42,9 +47,11 @@ from actors.messages import (
     PreviewShown,
     Pull,
     QuestionState,
+    RecentlySent,
     RemovePerson,
     RenameRoom,
     RequestStop,
+    RetryQuarantined,
     RoomSettings,
     SavedFile,
     Sending,
@@ -56,6 +63,7 @@ from actors.messages import (
     Topic,
     TopicGone,
     TopicMade,
+    Trace,
     Undeliverable,
     Unfinished,
     UnfinishedRooms,
@@ -69,6 +77,7 @@ KEYED = NewDelivery(kind=DeliveryKind.NOTE, text="changed", key="busy:1")
 NOTE = NewDelivery(kind=DeliveryKind.NOTE, text="said")
 
 READS = {
+    RecentlySent,
     GetRoom,
     ListRooms,
     UnfinishedRooms,
@@ -80,6 +89,8 @@ READS = {
     GetAccess,
     Pairings,
     People,
+    ListQuarantined,
+    Trace,
 }
 """Those that change nothing at all."""
 
@@ -90,7 +101,7 @@ def _topic(books: Books) -> int:
     topic = Topic(binding=Binding(project="api", workspace="/src/api"))
     new = NewDelivery(kind=DeliveryKind.TOPIC, text="Blog", place=Place("telegram", -100), topic=topic)
     books.do(Tell(slug="shop", deliveries=(new,)))
-    return books.db.last_insert_rowid()
+    return books.newest_delivery()
 
 
 def _sending(books: Books, request: Request[Any]) -> Request[Any]:
@@ -105,9 +116,12 @@ def _changed(books: Books) -> Request[Any]:
 
 
 def in_use(books: Books) -> None:
-    """A turn that failed, one that runs and asks, messages and a command that wait, something to edit, strangers."""
+    """Turns that failed and were set aside, one that runs and asks, messages that wait and are held, and much else."""
     room = books.begin("f", books.say("failed", attachments=(FILE,)))
     books.end(room, "f", "sorry", outcome=Outcome.FAILED)
+    books.end(books.begin("q", books.say("boom")), "q", outcome=Outcome.QUARANTINED)
+    books.say("held")
+    books.do(RequestStop(slug="shop", hold=True))
     books.begin("t", books.say("run"))
     books.tell("waiting", key="busy:1")
     books.ask("t", "Red", "Blue")
@@ -131,11 +145,19 @@ EVERY: dict[type, Callable[[Books], Request[Any]]] = {
     Pull: lambda _: Pull(slug="shop"),
     Unfinished: lambda _: Unfinished(place=HERE),
     FailRoom: lambda _: FailRoom(slug="shop", key="k", text="failed"),
-    RequestStop: lambda _: RequestStop(slug="shop"),
+    RequestStop: lambda _: RequestStop(slug="shop", hold=True),
+    PartTurn: lambda _: PartTurn(slug="shop", turn="t", attempt=1),
     BeginTurn: lambda _: BeginTurn(slug="shop", turn="t", attempt=2, inbounds=(1,), leaf_before=None),
     JoinTurn: lambda books: JoinTurn(slug="shop", turn="t", inbound=books.work().queue[0].id),
     EndTurn: lambda _: EndTurn(
-        slug="shop", turn="t", outcome=Outcome.DONE, answer="a", leaf="e", deliveries=(NOTE, KEYED), cost=0.5
+        slug="shop",
+        turn="t",
+        outcome=Outcome.DONE,
+        answer="a",
+        leaf="e",
+        deliveries=(NOTE, KEYED),
+        cost=0.5,
+        hops=(Hop(at=1.0, what="prompted", where="agent", id="t"),),
     ),
     AnswerCommand: lambda books: AnswerCommand(
         slug="shop",
@@ -144,6 +166,7 @@ EVERY: dict[type, Callable[[Books], Request[Any]]] = {
         settings=RoomSettings(verbose=2),
         drop=books.work().queue[0].id,
         retry="f",
+        held="run",
     ),
     Tell: lambda _: Tell(slug="shop", deliveries=(KEYED,)),
     OpenQuestion: lambda books: books.question("t", "Red", dialog="new"),
@@ -172,16 +195,17 @@ EVERY: dict[type, Callable[[Books], Request[Any]]] = {
     Deny: lambda books: Deny(code=books.do(Pairings())[0].code),
     RemovePerson: lambda _: RemovePerson(person=8),
     GroupOffered: lambda _: GroupOffered(front="telegram", chat=-500, title="Team", name="Ada", owner=42),
+    ListQuarantined: lambda _: ListQuarantined(),
+    RetryQuarantined: lambda books: RetryQuarantined(inbound=books.do(ListQuarantined())[0].inbound),
+    DropQuarantined: lambda books: DropQuarantined(inbound=books.do(ListQuarantined())[0].inbound),
+    Trace: lambda _: Trace(message="t"),
+    RecentlySent: lambda _: RecentlySent(front="telegram", since=0.0),
 }
 
 
 def test_every_request_is_one_of_the_stores() -> None:
-    spoken = {
-        each
-        for each in vars(actors.messages.store).values()
-        if isinstance(each, type) and issubclass(each, Request) and each.__module__ == actors.messages.store.__name__
-    }
-    assert set(get_args(StoreRequest)) == spoken
+    spoken = {each for each in vars(actors.messages).values() if isinstance(each, type) and issubclass(each, Request)}
+    assert set(get_args(StoreRequest)) == spoken - {Fetch}
 
 
 def test_every_request_is_repeated() -> None:

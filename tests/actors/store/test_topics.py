@@ -38,7 +38,7 @@ OWNER = Place("telegram", 42)
 def queue_topic(books: Books, name: str = "Blog", topic: Topic | None = None, asker: str = "shop") -> int:
     new = NewDelivery(kind=DeliveryKind.TOPIC, text=name, place=FORUM, topic=topic or Topic())
     books.do(Tell(slug=asker, deliveries=(new,)))
-    return books.db.last_insert_rowid()
+    return books.newest_delivery()
 
 
 def said(books: Books, place: Place) -> list[str]:

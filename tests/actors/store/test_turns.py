@@ -12,9 +12,11 @@ from actors.messages import (
     JoinTurn,
     NewDelivery,
     Outcome,
+    PartTurn,
     Place,
     RequestStop,
     Sending,
+    Sent,
     Unfinished,
 )
 from actors.store.errors import Conflict, UnknownRoom
@@ -114,6 +116,7 @@ def test_a_command_that_waits_bears_the_end_of_a_turn(books: Books) -> None:
         (Outcome.STOPPED, "done"),
         (Outcome.QUARANTINED, "quarantined"),
         (Outcome.WAITING, "done"),
+        (Outcome.INTERRUPTED, "done"),
     ],
 )
 def test_each_outcome_is_a_fate_of_the_inbounds(books: Books, outcome: Outcome, state: str) -> None:
@@ -289,6 +292,75 @@ def test_only_an_inbound_of_the_turn_is_given_back(books: Books) -> None:
     with pytest.raises(Conflict, match=f"inbound {second.inbound} is not one of turn t"):
         books.do(request)
     assert books.work().turn is not None
+
+
+# --- parted
+
+
+def part(attempt: int, turn: str = "t") -> PartTurn:
+    return PartTurn(slug="shop", turn=turn, attempt=attempt)
+
+
+def parted(books: Books) -> int:
+    turn = books.work().turn
+    assert turn is not None
+    return turn.parted
+
+
+def test_an_attempt_that_was_ended_on_purpose_is_counted_once(books: Books) -> None:
+    said = books.say()
+    books.begin("t", said)
+    assert parted(books) == 0
+    books.twice(part(1))
+    assert parted(books) == 1
+    turn = books.do(begin(2, said.inbound))
+    assert (turn.attempt, turn.parted) == (2, 1)
+    books.do(begin(3, said.inbound))
+    books.twice(part(3))
+    books.do(part(1))  # told once more, long after
+    assert parted(books) == 2
+    books.twice(part(2))
+    assert parted(books) == 3
+    joined = books.do(JoinTurn(slug="shop", turn="t", inbound=books.say().inbound))
+    assert joined.parted == 3
+
+
+def test_only_an_attempt_that_was_made_is_parted(books: Books) -> None:
+    books.begin("t", books.say())
+    books.begin("u", books.say(place=ELSEWHERE))
+    for attempt in (0, 2):
+        with pytest.raises(Conflict, match=f"turn t has had no attempt {attempt}"):
+            books.do(part(attempt))
+    with pytest.raises(Conflict, match="there is no turn nope"):
+        books.do(part(1, "nope"))
+    with pytest.raises(Conflict, match="turn u belongs to room shop-2"):
+        books.do(part(1, "u"))
+    assert parted(books) == 0
+
+
+def test_a_turn_that_has_ended_is_not_parted(books: Books) -> None:
+    books.begin("t", books.say())
+    books.do(ending())
+    before = books.rows()
+    books.do(part(1))
+    assert books.rows() == before
+
+
+# --- what has not arrived
+
+
+def test_a_room_knows_how_much_of_what_was_said_in_its_place_has_not_arrived(books: Books) -> None:
+    books.begin("t", books.say())
+    assert books.work().backlog == 0
+    books.do(ending())
+    books.tell("note")
+    books.tell("topic", kind=DeliveryKind.REPORT)
+    books.say(place=ELSEWHERE)
+    (first,) = books.due()
+    books.do(Sending(ids=(first.id,)))
+    assert (books.work().backlog, books.work(ELSEWHERE).backlog) == (3, 0)
+    books.do(Sent(id=first.id, part=0, message_id=70, last=True))
+    assert books.work().backlog == 2
 
 
 # --- stopped

@@ -8,6 +8,7 @@ import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from functools import partial
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any, TypeVar
 
@@ -44,6 +45,7 @@ from actors.store.schema import prepare
 from actors.store.transaction import commit
 from actors.telegram.gateway import Gateway
 from actors.telegram.outbox import Outbox
+from actors.telegram.pacing import Pacing
 from supervisor import (
     Actor,
     ChildSpec,
@@ -109,6 +111,8 @@ class House:
         self.settings = settings
         self.woken: list[str] = []
         self.ready = trio.Event()
+        self.outgoing: Path | None = None
+        self.pacing: Pacing | None = None
         self._db = db
         self._keys = 0
 
@@ -120,7 +124,8 @@ class House:
 
     async def start_outbox(self) -> None:
         store = self.system.ref("/store", Store)
-        await self._start("outbox", ChildSpec("telegram", partial(Outbox, self.settings, store=store)))
+        outbox = partial(Outbox, self.settings, store=store, outgoing=self.outgoing, pacing=self.pacing)
+        await self._start("outbox", ChildSpec("telegram", outbox))
 
     async def start_gateway(self) -> None:
         gateway = partial(
@@ -156,6 +161,18 @@ class House:
 
     def rows(self, sql: str) -> list[tuple[object, ...]]:
         return self._db.execute(sql).fetchall()
+
+    def fill_disk(self) -> None:
+        """Nothing can be written from now on."""
+
+        def refuse() -> bool:
+            raise apsw.FullError("database or disk is full")
+
+        self._db.set_commit_hook(refuse)
+
+    def free_disk(self) -> None:
+        """There is space again."""
+        self._db.set_commit_hook(None)
 
     def deliveries(self) -> list[str]:
         """The state of each delivery, oldest first."""

@@ -5,6 +5,7 @@ from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
 
+import msgspec
 import pytest
 import trio
 from trio.testing import MockClock
@@ -33,8 +34,8 @@ class Fetching:
         attachment = Attachment(handle=file.id, name=name, mime="text/plain", size=len(content))
         return Fetch(attachment=attachment, workspace=str(self.workspace))
 
-    async def fetch(self, request: Fetch) -> Fetched:
-        return await self.files.ask(request, timeout=200)
+    async def fetch(self, request: Fetch, timeout: float = 200) -> Fetched:
+        return await self.files.ask(request, timeout=timeout)
 
     def lying(self) -> dict[str, bytes]:
         """What is in the folder, hidden files too."""
@@ -129,6 +130,17 @@ async def test_what_hangs_is_given_up(loopback_clock: MockClock, tmp_path: Path,
         assert fetched.path is None
         assert here.lying() == {}
         assert trio.current_time() < 70
+
+
+@pytest.mark.parametrize(("size", "comes"), [(20_000_000, True), (0, True), (1_000_000, False)])
+async def test_a_large_file_has_the_time_that_it_takes_on_a_slow_line(
+    loopback_clock: MockClock, tmp_path: Path, size: int, *, comes: bool
+) -> None:
+    async with fetching(tmp_path) as here:
+        here.fake.set_fault("download", Fault.SERVER_ERROR, times=7)  # with the pauses between them two minutes
+        request = here.request()
+        request = msgspec.structs.replace(request, attachment=msgspec.structs.replace(request.attachment, size=size))
+        assert ((await here.fetch(request, timeout=300)).path is not None) == comes
 
 
 async def test_no_address_and_no_token_is_told(

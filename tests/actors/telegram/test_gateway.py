@@ -195,7 +195,7 @@ async def test_a_courtesy_that_hangs_does_not_hold_up_the_poll(loopback_clock: M
 async def test_people_are_shown_what_commands_there_are(loopback_clock: MockClock) -> None:
     async with house(outbox=False) as here:
         await here.fake.wait_for(lambda: here.fake.world.commands)
-        assert {"command": "stop", "description": "end the running turn"} in here.fake.world.commands
+        assert {"command": "stop", "description": "end the running turn, hold what waits"} in here.fake.world.commands
 
 
 # --- edits and presses ------------------------------------------------------------------------------------------------

@@ -22,11 +22,13 @@ from actors.messages import (
 from actors.settings import Secret, TelegramSettings
 from actors.store.store import Store
 from actors.telegram.gateway import Gateway
-from actors.telegram.outbox import Outbox
+from actors.telegram.outbox import ENOUGH_TRIES, Outbox
 from actors.telegram.pieces import REPETITION
 from supervisor import ChildSpec, State, Supervisor, open_system
 from tests.actors.telegram.house import CHAT, FORUM, GROUP, OUTBOX, PRIVATE, House, Router, house
 from tests.fakes.telegram import TOKEN, FakeTelegram, Fault, Limits
+
+LOST = "A message could not be delivered here"
 
 
 async def test_an_answer_is_sent_once_as_a_reply_in_its_topic(loopback_clock: MockClock) -> None:
@@ -240,6 +242,34 @@ async def test_large_files_hold_up_nobody_who_sends_none(loopback_clock: MockClo
         assert here.deliveries() == ["sent"] * 10
 
 
+@pytest.mark.parametrize("end", ["sent", "blocked", "topic gone", "elsewhere"])
+async def test_a_copy_that_was_made_to_be_sent_goes_when_its_delivery_has_ended(
+    loopback_clock: MockClock, tmp_path: Path, end: str
+) -> None:
+    async with house(gateway=False, outbox=False) as here:
+        here.outgoing = tmp_path / "outgoing"
+        copy = (tmp_path if end == "elsewhere" else here.outgoing) / "0a1b/film.mp4"
+        copy.parent.mkdir(parents=True)
+        copy.write_bytes(b"film")
+        if end == "blocked":
+            here.fake.set_fault("sendDocument", Fault.FORBIDDEN)
+        place = PRIVATE
+        if end == "topic gone":
+            topic = here.fake.open_topic(GROUP, "Backend")
+            place = Place("telegram", GROUP, topic)
+        await here.start_outbox()
+        slug = await here.begin(place)
+        if place.thread is not None:
+            here.fake.delete_topic(GROUP, place.thread)
+        await here.tell(slug, NewDelivery(kind=DeliveryKind.NOTE, text="", file=str(copy)))
+        ends = "undeliverable" if end in {"blocked", "topic gone"} else "sent"
+        await here.until(lambda: here.deliveries()[0] == ends)
+        await trio.sleep(1)
+        assert copy.exists() == (end in {"topic gone", "elsewhere"})
+        assert copy.parent.exists() == copy.exists()
+        assert here.outgoing.exists() == (end != "elsewhere")
+
+
 async def unheard(here: House, *texts: str) -> None:
     """A turn's answers while there is no outbox."""
     await here.system.terminate_child(OUTBOX)
@@ -256,8 +286,9 @@ async def test_a_delivery_on_which_telegram_fails_for_a_day_makes_way(
         await unheard(here, "poison", "cured")
         here.rows("UPDATE deliveries SET attempts = 30, created_at = created_at - 86401 WHERE id = 1")
         await here.system.restart_child(OUTBOX)
-        await here.done(2)
-        assert here.fake.said(CHAT) == ["cured"]
+        await here.done(3)
+        assert [text.startswith(LOST) for text in here.fake.said(CHAT)] == [False, True]
+        assert here.fake.said(CHAT)[0] == "cured"
         assert "Telegram has failed on it 31 times" in caplog.text
 
 
@@ -266,17 +297,81 @@ async def test_a_delivery_on_which_telegram_fails_while_others_arrive_makes_way(
 ) -> None:
     async with house(gateway=False) as here:
         here.fake.set_fault("sendMessage", Fault.DROP_AFTER, times=21)  # it arrives each time, and nobody hears of it
-        await here.answer("poison", "cured")
+        await here.answer("poison")
         await here.fake.wait_for(lambda: len(here.fake.said(CHAT)) == 2)
         (tmp_path / "notes.txt").write_text("notes")
         here.fake.world.chat(1000)
         notes = NewDelivery(kind=DeliveryKind.NOTE, text="", file=str(tmp_path / "notes.txt"))
         await here.tell(await here.begin(Place("telegram", 1000), turn="t1000"), notes)
-        await here.fake.wait_for(lambda: here.fake.said(CHAT)[-1] == "cured", 10_000)
-        await here.done(3)
-        assert here.deliveries() == ["undeliverable", "sent", "sent"]
-        marked = [text.startswith(REPETITION) for text in here.fake.said(CHAT)]
-        assert marked == [False, *[True] * 20, False]
+        await here.fake.wait_for(lambda: LOST in here.fake.said(CHAT)[-1], 10_000)
+        assert here.deliveries()[0] == "undeliverable"
+        *tries, word = here.fake.said(CHAT)
+        assert [text.startswith(REPETITION) for text in tries] == [False, *[True] * 20]
+        assert word.startswith(f"{LOST}: Telegram has failed on it 21 times: ")
+        assert word.endswith("It begins: “poison” Ask for it again if it matters.")
+
+
+async def poison(here: House, folder: Path, slug: str) -> None:
+    """A file that Telegram's server fails on."""
+    (folder / "poison.txt").write_text("poison")
+    here.fake.set_fault("sendDocument", Fault.SERVER_ERROR, times=1000)
+    await here.tell(slug, NewDelivery(kind=DeliveryKind.NOTE, text="", file=str(folder / "poison.txt")))
+
+
+async def test_what_telegram_fails_on_holds_up_its_own_chat_for_a_minute_and_is_told_in_the_end(
+    loopback_clock: MockClock, tmp_path: Path
+) -> None:
+    async with house(gateway=False) as here:
+        slug = await here.begin()
+        await poison(here, tmp_path, slug)
+        await here.tell(slug, *(NewDelivery(kind=DeliveryKind.NOTE, text=text) for text in ("two", "three")))
+        with trio.fail_after(180):
+            await here.fake.wait_for(lambda: here.fake.said(CHAT) == ["two", "three"], 10_000)
+        await here.until(lambda: here.deliveries() == ["waiting", "sent", "sent"])
+        assert here.doing(OUTBOX).startswith("1 to send; ")
+        assert f"delivery 1 to chat {CHAT}: failed " in here.doing(OUTBOX)
+        await here.fake.wait_for(lambda: len(here.fake.said(CHAT)) == 3, 2 * 3600)
+        await here.until(lambda: here.deliveries() == ["undeliverable", "sent", "sent", "sent"])
+        assert len(here.fake.called("sendDocument")) == ENOUGH_TRIES + 1
+        assert here.doing(OUTBOX) == "nothing to send"
+        assert here.fake.said(CHAT)[2].startswith("The file “poison.txt” could not be delivered here: Telegram has")
+
+
+async def test_what_was_gone_past_arrives_after_all(loopback_clock: MockClock, tmp_path: Path) -> None:
+    async with house(gateway=False) as here:
+        slug = await here.begin()
+        await poison(here, tmp_path, slug)
+        await here.tell(slug, NewDelivery(kind=DeliveryKind.NOTE, text="two"))
+        await here.fake.wait_for(lambda: here.fake.said(CHAT) == ["two"], 180)
+        here.fake.clear_faults()
+        await here.done(2)
+        assert here.deliveries() == ["sent", "sent"]
+        await here.until(lambda: here.doing(OUTBOX) == "nothing to send")
+
+
+@pytest.mark.parametrize(("failures", "texts"), [(14, ["one", "two", "three"]), (ENOUGH_TRIES + 2, ["one"])])
+async def test_a_long_outage_loses_nothing_however_often_it_was_tried(
+    loopback_clock: MockClock, failures: int, texts: list[str]
+) -> None:
+    async with house(gateway=False) as here:
+        here.fake.set_fault("sendMessage", Fault.SERVER_ERROR, times=failures)
+        await here.answer(*texts)
+        await here.fake.wait_for(lambda: len(here.fake.said(CHAT)) == len(texts), 24 * 3600)
+        await here.done(len(texts))
+        assert set(here.deliveries()) == {"sent"}
+        assert {text.removeprefix(f"{REPETITION}\n") for text in here.fake.said(CHAT)} == set(texts)
+
+
+async def test_what_telegram_refuses_for_good_is_told_where_others_arrive(
+    loopback_clock: MockClock, tmp_path: Path
+) -> None:
+    async with house(gateway=False) as here:
+        (tmp_path / "empty.txt").touch()
+        slug = await here.begin()
+        await here.tell(slug, NewDelivery(kind=DeliveryKind.NOTE, text="", file=str(tmp_path / "empty.txt")))
+        await here.done(2)
+        assert here.deliveries() == ["undeliverable", "sent"]
+        assert here.fake.said(CHAT)[0].startswith("The file “empty.txt” could not be delivered here: ")
 
 
 async def test_an_old_delivery_that_was_hardly_tried_is_tried_on(loopback_clock: MockClock) -> None:
@@ -319,8 +414,9 @@ async def test_a_receipt_is_a_mark_on_the_message(loopback_clock: MockClock) -> 
 async def test_nothing_to_show_ends_too(loopback_clock: MockClock) -> None:
     async with house(gateway=False) as here:
         await here.answer(" \n ", "x")
-        await here.done(2)
-        assert here.deliveries() == ["undeliverable", "sent"]
+        await here.done(3)
+        assert here.deliveries() == ["undeliverable", "sent", "sent"]
+        assert here.fake.said(CHAT)[1] == f"{LOST}: there is nothing in it to show. Ask for it again if it matters."
 
 
 async def test_a_stop_waits_for_the_request_on_its_way(loopback_clock: MockClock) -> None:

@@ -49,11 +49,18 @@ def because(error: TelegramError, cause: Exception) -> TelegramError:
         (BadRequest("Bad Request: TOPIC_DELETED"), Permanent("Topic_deleted", topic_gone=True)),
         (
             BadRequest("Bad Request: TOPIC_CLOSED"),
-            Permanent("the topic is closed: reopen it, or make the bot an admin who may write there"),
+            Permanent("the topic is closed: reopen it, or make the bot an admin who may write there", unreachable=True),
         ),
         (BadRequest("Bad Request: message to edit not found"), Permanent("Message to edit not found")),
-        (BadRequest("Bad Request: chat not found"), Permanent("Chat not found")),
-        (Forbidden("Forbidden: bot was blocked by the user"), Permanent("Forbidden: bot was blocked by the user")),
+        (BadRequest("Bad Request: chat not found"), Permanent("Chat not found", unreachable=True)),
+        (
+            BadRequest("Bad Request: have no rights to send a message"),
+            Permanent("Have no rights to send a message", unreachable=True),
+        ),
+        (
+            Forbidden("Forbidden: bot was blocked by the user"),
+            Permanent("Forbidden: bot was blocked by the user", unreachable=True),
+        ),
         (ChatMigrated(-1007), Permanent("the group has become a supergroup with the id -1007", moved_to=-1007)),
         (InvalidToken("Not Found: method not found"), Permanent("Not Found: method not found")),
         (because(NetworkError("x"), httpx.ConnectError("refused")), NotSent("x")),
@@ -62,6 +69,7 @@ def because(error: TelegramError, cause: Exception) -> TelegramError:
         (because(TimedOut("x"), httpx.ReadTimeout("slow")), Unknown("x")),
         (because(NetworkError("x"), httpx.ReadError("cut")), Unknown("x")),
         (NetworkError("Bad Gateway"), Unknown("Bad Gateway")),
+        (NetworkError("Request Entity Too Large (413)"), Permanent("Request Entity Too Large (413)")),
         (TelegramError("Invalid server response"), Unknown("Invalid server response")),
     ],
 )

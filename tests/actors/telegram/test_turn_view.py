@@ -8,7 +8,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.messages import DeliveryKind, Place, stop_data
-from actors.telegram.turn_view import WORKING
+from actors.telegram.turn_view import WAITING, WORKING
 from tests.actors.telegram.house import CHAT, FORUM, GROUP, PRIVATE, House, house
 from tests.fakes.telegram import Fault, Limits, Message
 from tests.fakes.telegram_api import methods
@@ -55,6 +55,20 @@ async def test_a_turn_in_a_group_that_has_nothing_to_show_yet_can_be_stopped(loo
         await run(here, FORUM, 4, "now ")
         assert here.fake.said(GROUP)[0].startswith("now ")
         assert len(bot_messages(here, GROUP)) == 1
+
+
+@pytest.mark.parametrize(("place", "chat"), [(PRIVATE, CHAT), (FORUM, GROUP)])
+async def test_a_turn_that_waits_for_a_person_does_not_say_that_it_works(
+    loopback_clock: MockClock, place: Place, chat: int
+) -> None:
+    async with house(gateway=False) as here:
+        await here.begin(place)
+        for waits, said in ((False, WORKING), (True, WAITING), (False, WORKING)):
+            for _ in range(10):
+                await here.show("", place, waits=waits)
+                await trio.sleep(0.5)
+            (message,) = bot_messages(here, chat)
+            assert (message.text, message.markup) == (said, STOP)
 
 
 async def test_a_turn_that_has_not_begun_has_no_button_however_long_its_agent_takes(loopback_clock: MockClock) -> None:
