@@ -37,6 +37,7 @@ __all__ = [
     "Turn",
     "Usage",
     "Work",
+    "note_key",
 ]
 
 
@@ -105,7 +106,7 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     """An accepted inbound that waits for its turn, or a command that waits for its answer.
 
     `saw_end`: a turn has ended since this command was accepted, so what it was to stop is over. `steered`: it joined a
-    turn that was already running.
+    turn that was already running. `noted`: there is a delivery with its `note_key`.
     """
 
     id: int
@@ -124,6 +125,12 @@ class Queued(msgspec.Struct, frozen=True, kw_only=True):
     mode: BusyMode | None = None
     saw_end: bool = False
     steered: bool = False
+    noted: bool = False
+
+
+def note_key(inbound: int) -> str:
+    """The key of the one delivery that tells what becomes of a message that waits."""
+    return f"busy:{inbound}"
 
 
 # --- rooms and their turns ------------------------------------------------------------------------------------------

@@ -69,7 +69,7 @@ class Line:
         self,
         rows: Sequence[Queued],
         held: Sequence[Queued] = (),
-        taken: Iterable[Queued] = (),
+        taken: Sequence[Queued] = (),
         backlog: int = 0,
     ) -> None:
         """The rows as they are now. `taken`: those of the open turn. `backlog`: deliveries that have not arrived."""
@@ -80,7 +80,7 @@ class Line:
         self.held = tuple(row for row in held if row.id not in self._leaving)
         self._chosen = {id: mode for id, mode in self._chosen.items() if id in ids}
         self._told &= ids
-        self._noted &= ids | held_ids | {row.id for row in taken}
+        self._noted = {row.id for row in (*rows, *held, *taken) if row.noted or row.id in self._noted}
         self._expected -= held_ids
         self._announced &= held_ids | self._expected
 

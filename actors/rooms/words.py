@@ -20,6 +20,7 @@ from actors.messages import (
     SessionInfo,
     Turn,
     Usage,
+    note_key,
 )
 from actors.phrases import ago, asking, code, inert, lasting, money, short, tokens
 
@@ -233,7 +234,7 @@ def _about(waiting: Queued, text: str, buttons: Buttons = ()) -> NewDelivery:
         text=text,
         reply_to=waiting.message_id,
         buttons=buttons,
-        key=f"busy:{waiting.id}",
+        key=note_key(waiting.id),
     )
 
 

@@ -6,7 +6,7 @@ know why. An inbound's key is unique for ever.
 
 import apsw
 
-from actors.messages import Attachment, Inbound, Queued, SavedFile
+from actors.messages import Attachment, Inbound, Queued, SavedFile, note_key
 from actors.store.errors import Conflict
 from actors.store.hops import note, of_inbound
 from actors.store.texts import storable
@@ -216,9 +216,14 @@ def _queued(db: apsw.Connection, which: str, value: str) -> tuple[Queued, ...]:
             mode=mode,
             saw_end=bool(saw_end),
             steered=bool(steered),
+            noted=_is_noted(db, inbound),
         )
         for (
             inbound, person, name, text, at, message_id, command, attempts, accepted_at, owner, quoted, burst, mode,
             saw_end, steered,
         ) in db.execute(_QUEUED + which, (value,))
     )  # fmt: skip
+
+
+def _is_noted(db: apsw.Connection, inbound: int) -> bool:
+    return bool(db.execute("SELECT count(*) FROM deliveries WHERE key = ?", (note_key(inbound),)).get)

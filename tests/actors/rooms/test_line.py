@@ -65,6 +65,12 @@ def test_each_is_told_once() -> None:
     assert waiting.was_told(group)
 
 
+def test_who_has_a_note_is_in_the_rows_as_well() -> None:
+    waiting = Line("steer")
+    waiting.update([message(1, noted=True), message(2)], [message(3, noted=True)], [message(4, noted=True)])
+    assert [waiting.was_told((message(id),)) for id in (1, 2, 3, 4)] == [True, False, True, True]
+
+
 def test_what_is_held_has_its_note_changed_once_and_is_told_anew_when_it_waits_again() -> None:
     waiting = line(1, 2)
     (first, _second) = groups(waiting.rows)

@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.messages import Accept, Accepted, Attachment, SavedFile
+from actors.messages import Accept, Accepted, Attachment, SavedFile, note_key
 from actors.store.errors import Conflict
 from actors.store.inbounds import places
 from tests.actors.store.books import Books
@@ -17,6 +17,12 @@ def test_every_field_is_kept(books: Books) -> None:
     assert (queued.owner, queued.quoted, queued.burst, queued.mode) == (True, "Bob: this", "album", "follow_up")
     assert (queued.accepted_at, queued.steered, queued.saw_end) == (2000.0, False, False)
     assert books.db.execute("SELECT reply_to FROM inbound").get == 3
+
+
+def test_a_message_knows_of_the_note_about_it(books: Books) -> None:
+    first, _second = books.say("one"), books.say("two")
+    books.tell("Yours is #1", key=note_key(first.inbound))
+    assert [queued.noted for queued in books.work().queue] == [True, False]
 
 
 def test_files_wait_with_their_message_until_they_are_saved(books: Books) -> None:
