@@ -83,6 +83,11 @@ class Crashes:
         if said is not None and said.incarnation == incarnation:
             self._end = Loss(said.what, said.stderr, session=said.session)
 
+    @property
+    def last(self) -> str:
+        """How the agent ended last, in a sentence; one that ended on purpose counts as well."""
+        return self._end.what
+
     def found(self, turn: Turn, failure: str) -> None:
         """A new conversation finds this turn open. `failure`: of the room's parts since the service began."""
         self._undecided = tries(turn) > 0

@@ -37,6 +37,7 @@ NEW: Final = Button(label="New session", command="new")
 _WHAT: Final = 500
 """Characters of the sentence that says what died."""
 _TOOL: Final = 200
+_LINE: Final = 120
 
 
 class Loss(NamedTuple):
@@ -45,6 +46,11 @@ class Loss(NamedTuple):
     what: str
     stderr: tuple[str, ...] = ()
     session: bool = True
+
+
+def short_of(what: str) -> str:
+    """What died, in a line of the picture of a turn."""
+    return short(" ".join(what.split()).rstrip("."), _LINE)
 
 
 def cut_off(loss: Loss, opening: str = "This was cut off") -> str:

@@ -28,8 +28,8 @@ from actors.messages import (
     TurnSettled,
     Work,
 )
-from actors.rooms import ends, resume
-from actors.rooms.course import WITH_AGENT, Course
+from actors.rooms import ends, resume, trouble
+from actors.rooms.course import AGAIN, WITH_AGENT, Course
 from actors.rooms.fates import MOST_ATTEMPTS, ORDERLY, Fate, tries
 from actors.rooms.steps import (
     GiveAnswer,
@@ -39,6 +39,7 @@ from actors.rooms.steps import (
     SendAbort,
     SendContinue,
     SendRecall,
+    ShowTurn,
     Step,
 )
 
@@ -131,9 +132,12 @@ class Turns(Course):
     def agent_down(self, incarnation: int, reason: str) -> list[Step]:
         """That incarnation of the agent ended; the next one will report `agent_ready`."""
         self._gone = max(self._gone, incarnation)
-        self._failing = self._failing or (self.agent is None and reason not in ORDERLY)
+        never_up = self.agent is None and reason not in ORDERLY
+        self._failing = self._failing or never_up
         self._crashes.down(incarnation, reason)
-        return self._cut_off() + self._next()
+        unready = self._shown if never_up else None  # somebody waits for it
+        said = [] if unready is None else [ShowTurn(unready, f"{trouble.short_of(self._crashes.last)}; {AGAIN}")]
+        return self._cut_off() + said + self._next()
 
     def parting(self) -> Turn | None:
         """The turn whose attempt is on, for a conversation that is being stopped."""

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any
 
 SAID = re.compile(r"\bsay-(\d+) (\w+)")
+DONE = re.compile(r"\bdone-(\d+)\b")
 WORDS = 20
 IDLE = "nothing waits"
 """The answer to one who wants the model to go on when it has answered everything."""
@@ -31,12 +32,13 @@ def reply(context: Sequence[Sequence[str]]) -> dict[str, Any]:
     """
     own = "\n".join(text for role, text in context if role == "assistant")
     asked = [found for role, text in context if role == "user" for found in SAID.findall(text)]
-    open_ = [(n, kind) for n, kind in dict.fromkeys(asked) if f"done-{n}" not in own]
+    done = set(DONE.findall(own))
+    open_ = [(n, kind) for n, kind in dict.fromkeys(asked) if n not in done]
     last = next((text for role, text in reversed(context) if role == "user"), "")
     open_ = open_ or SAID.findall(last)
     for number, kind in open_:
         for at, command in enumerate(TOOLS.get(kind, ())):
-            if f"run-{number}-{at}" not in own:
+            if not re.search(rf"\brun-{number}-{at}\b", own):
                 bash = {"name": "bash", "arguments": {"command": command.format(n=number)}}
                 return {"deltas": [f"run-{number}-{at}"], "tool": bash, "gap": 0.0, "pause": 0.0}
     kinds = {kind for _, kind in open_}

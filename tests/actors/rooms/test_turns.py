@@ -2,7 +2,7 @@
 
 import pytest
 
-from actors.messages import Entry, Outcome, Turn
+from actors.messages import AgentLost, Entry, Outcome, Turn
 from actors.rooms import words
 from actors.rooms.course import AGAIN
 from actors.rooms.ends import TOO_LONG
@@ -227,7 +227,7 @@ def test_what_an_agent_says_of_the_turn_after_it_is_gone_is_ignored() -> None:
 def test_a_greeting_that_its_speakers_end_has_overtaken_is_ignored() -> None:
     turns = room()
     pull(turns, work(turn=turn(1)))
-    assert turns.agent_down(1, "boom") == []
+    assert turns.agent_down(1, "boom") == [ShowTurn("t1", f"boom; {AGAIN}")]
     assert greet(turns, 1, "leaf1") == []
     assert greet(turns, 2, "leaf1") == [Begin("t1", 2, (1,), "leaf0")]
 
@@ -296,6 +296,15 @@ def test_a_crash_while_it_stops_needs_no_agent_any_more() -> None:
     turns = stopping()
     assert turns.agent_down(1, "boom") == [STOPPED]
     assert pull(turns, work(commands=(late(2, "stop"),))) == [Answer(late(2, "stop"), ())]
+
+
+def test_whoever_waits_for_an_agent_that_does_not_come_up_sees_why() -> None:
+    turns = room()
+    assert pull(turns, work(message(1))) == [ShowTurn("t1", None)]
+    turns.agent_lost(AgentLost(incarnation=1, what="pi did not answer after its start within 30 s."))
+    shown = ShowTurn("t1", f"pi did not answer after its start within 30 s; {AGAIN}")
+    assert turns.agent_down(1, "boom") == [shown]
+    assert turns.agent_down(2, "shutdown") == []
 
 
 def test_a_crash_between_turns_changes_nothing() -> None:
