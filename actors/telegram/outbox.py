@@ -65,6 +65,8 @@ FIRST_PAUSE: Final = 2.0
 LONGEST_PAUSE: Final = 60.0
 LONGEST_DOUBT: Final = 300.0
 """Seconds between two tries where each may have arrived, though its answer was lost: people see every one of them."""
+DOUBT_AMONG_OTHERS: Final = 8.0
+"""Seconds between two tries at most while other chats are reached: then it is the delivery, which is gone past soon."""
 FORGOTTEN_AFTER: Final = 3600.0
 """Seconds after which it is no longer known how often Telegram failed on a delivery that was not tried since."""
 GRACE: Final = 3.0
@@ -286,7 +288,9 @@ class Outbox(Actor[OutboxMessage]):
                 await self._give_up(delivery, why, tell=True)
                 await self._discard(delivery)
             case Unknown(reason):
-                self._stick(delivery, self._pause(chat, reason, LONGEST_DOUBT))
+                before = self._pauses.get(chat)
+                others_arrive = before is not None and self._reached > before.since
+                self._stick(delivery, self._pause(chat, reason, DOUBT_AMONG_OTHERS if others_arrive else LONGEST_DOUBT))
                 await insist(self._store, Doubted(id=delivery.id))
             case Busy():
                 self._pause(chat, "refused with 409", LONGEST_PAUSE)

@@ -22,6 +22,10 @@ NOTE: Final = "[dispatchd]"
 """How a message begins that no person wrote."""
 
 
+PACE = 0.2
+"""Seconds between two pieces of an answer that was held: more than one picture of it is seen."""
+
+
 class Trouble(StrEnum):
     """How a provider fails, for every request until it is well again."""
 
@@ -51,7 +55,7 @@ class EchoLLM:
     # --- what a test does
 
     def hold(self, words: str) -> None:
-        """An answer to messages with these words stops after `PARTIAL` until it is let go."""
+        """An answer to messages with these words stops after `PARTIAL` until it is let go, and then comes slowly."""
         self._held[words] = trio.Event()
 
     def let_go(self, words: str) -> None:
@@ -117,8 +121,10 @@ class EchoLLM:
             return True
         texts = pending(asked["messages"])
         await _send(http, stream, 200)
+        pace = 0.0
         for words, free in list(self._held.items()):
             if any(words in text for text in texts):
+                pace = PACE
                 await _send(http, stream, data=_event({"content": PARTIAL}))
                 await _until(free, stream)
         if trouble is Trouble.CUT:
@@ -126,6 +132,7 @@ class EchoLLM:
             return False
         for event in _events(texts, asked["messages"]):
             await _send(http, stream, data=event)
+            await trio.sleep(pace)
         await stream.send_all(http.send(h11.EndOfMessage()) or b"")
         return http.our_state is h11.DONE
 
