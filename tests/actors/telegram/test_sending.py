@@ -21,6 +21,7 @@ from tests.contracts.telegram_bot import CHAT, GROUP, telegram
 from tests.fakes.telegram import FakeTelegram, Fault
 
 LONG = "so **bold** " + "_word_ " * 1200
+BLOCKED = Permanent("Forbidden: bot was blocked by the user", unreachable=True)
 
 
 def delivery(text: str = "hello", *, part: int = 0, doubtful: bool = False, id: int = 1, **more: Any) -> Delivery:
@@ -58,7 +59,10 @@ async def test_the_last_part_says_so(loopback_clock: MockClock) -> None:
 
 @pytest.mark.parametrize(
     ("fault", "result"),
-    [(Fault.FLOOD, Flood(7.0)), (Fault.FORBIDDEN, Permanent("Forbidden: bot was blocked by the user"))],
+    [
+        (Fault.FLOOD, Flood(7.0)),
+        (Fault.FORBIDDEN, Permanent("Forbidden: bot was blocked by the user", unreachable=True)),
+    ],
 )
 async def test_what_did_not_arrive(loopback_clock: MockClock, fault: Fault, result: Flood | Permanent) -> None:
     async with sender() as (fake, send, _):
@@ -275,7 +279,10 @@ async def test_an_edit_of_what_was_deleted_has_nothing_to_do(loopback_clock: Moc
 
 @pytest.mark.parametrize(
     ("fault", "result"),
-    [(Fault.FLOOD, Flood(7.0)), (Fault.FORBIDDEN, Permanent("Forbidden: bot was blocked by the user"))],
+    [
+        (Fault.FLOOD, Flood(7.0)),
+        (Fault.FORBIDDEN, Permanent("Forbidden: bot was blocked by the user", unreachable=True)),
+    ],
 )
 async def test_an_edit_that_did_not_arrive(loopback_clock: MockClock, fault: Fault, result: Flood | Permanent) -> None:
     async with sender() as (fake, send, _):
