@@ -193,6 +193,8 @@ class Conversation(Actor[Hears]):
             await insist(self._store, PartTurn(slug=self._slug, turn=turn.id, attempt=turn.attempt))
 
     def describe(self) -> Description:
+        if self._pulled_room is None:  # people may look before it has started
+            return Description(doing="starting")
         turn, waiting = self._turns.turn, self._turns.waiting
         doing = self._doing if turn is None else f"{turn.id}: {self._doing}"
         return Description(doing=f"{doing}, {waiting} waiting" if waiting else doing)

@@ -1,6 +1,7 @@
 """The conversation in a real tree: the store's own rows, an agent led by the test, a recording router and outbox."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 import trio
@@ -54,6 +55,7 @@ from actors.messages import (
     WakeRoom,
 )
 from actors.rooms import ends, words
+from actors.rooms.conversation import Conversation
 from actors.rooms.course import AGAIN
 from actors.rooms.fates import Setting
 from actors.rooms.line import MOST_UNSENT
@@ -1055,3 +1057,23 @@ async def test_what_it_does_is_named_alike_everywhere(tmp_path: Path, autojump_c
 
 def _doing(house: House) -> str:
     return house.system.snapshot(house.conversation.path).doing or ""
+
+
+def test_people_may_look_at_it_before_it_has_started() -> None:
+    nobody: Any = None
+    fresh = Conversation(
+        "shop",
+        store=nobody,
+        agent=nobody,
+        router=nobody,
+        outbox=nobody,
+        files=nobody,
+        new_session=nobody,
+        turn_timeout=1.0,
+        busy="steer",
+        capacity=8,
+        projects={},
+        on_restart="resume",
+        failed=False,
+    )
+    assert fresh.describe().doing == "starting"
