@@ -231,6 +231,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
 
     `cost_before`: what the session had cost by then, in US dollars. `parted`: how many of the attempts were ended on
     purpose, by a stop of the service or a restart that somebody asked for, and so say nothing against the message.
+    `decided`: its last attempt was, and had gone on after every crash before it, so no fate is open.
     """
 
     id: str
@@ -241,6 +242,7 @@ class Turn(msgspec.Struct, frozen=True, kw_only=True):
     inbounds: tuple[Queued, ...]
     cost_before: float = 0.0
     parted: int = 0
+    decided: bool = False
 
 
 class Work(msgspec.Struct, frozen=True, kw_only=True):

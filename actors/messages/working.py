@@ -123,11 +123,15 @@ class BeginTurn(Request[Turn]):
 
 
 class PartTurn(Request[None]):
-    """This attempt of an open turn was ended on purpose, so it does not count against its messages; said once each."""
+    """This attempt of an open turn was ended on purpose, so it does not count against its messages; said once each.
+
+    `decided`: False if it had not gone on yet after a crash, whose fate is open then.
+    """
 
     slug: str
     turn: str
     attempt: int
+    decided: bool = True
 
 
 class JoinTurn(Request[Turn]):

@@ -7,7 +7,7 @@ from typing import Final
 
 import msgspec
 
-from actors.messages import AnswerCommand, BeginTurn, CloseQuestion, DeliveryKind, EndTurn, Hop, OpenQuestion
+from actors.messages import AnswerCommand, BeginTurn, CloseQuestion, DeliveryKind, EndTurn, Hop, OpenQuestion, PartTurn
 from actors.rooms import steps, words
 
 QUESTION_TIMEOUT: Final = 86400.0
@@ -24,6 +24,11 @@ def begin(slug: str, step: steps.Begin) -> BeginTurn:
         leaf_before=step.leaf,
         cost_before=step.cost,
     )
+
+
+def part(slug: str, step: steps.Part) -> PartTurn:
+    """An attempt that does not count."""
+    return PartTurn(slug=slug, turn=step.turn, attempt=step.attempt, decided=step.decided)
 
 
 def end(slug: str, step: steps.End, seconds: float, hops: tuple[Hop, ...] = ()) -> EndTurn:

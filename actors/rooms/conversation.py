@@ -33,7 +33,6 @@ from actors.messages import (
     NewDelivery,
     OutboxMessage,
     Outcome,
-    PartTurn,
     Place,
     Pull,
     Queued,
@@ -184,13 +183,13 @@ class Conversation(Actor[Hears]):
 
     async def stopping(self, reason: str) -> None:
         """An attempt that an orderly stop cuts off does not count against its message."""
-        turn = self._turns.parting()
-        if reason not in ORDERLY or turn is None:
+        part = self._turns.parting()
+        if reason not in ORDERLY or part is None:
             return  # after a crash of its own it does count
         if has_failed(self.context.system, self._agent.path, self._turns.agent):
             return  # its agent crashed just before, which may be why the room stops
         with trio.move_on_after(LAST_WORD):
-            await insist(self._store, PartTurn(slug=self._slug, turn=turn.id, attempt=turn.attempt))
+            await insist(self._store, commits.part(self._slug, part))
 
     def describe(self) -> Description:
         if self._pulled_room is None:  # people may look before it has started
@@ -256,8 +255,8 @@ class Conversation(Actor[Hears]):
                     return await self._overtaken(step.inbounds, error)
                 self._showing.begun(self._room)
                 return self._turns.began(turn)
-            case steps.Part(turn_id, attempt):
-                await insist(self._store, PartTurn(slug=slug, turn=turn_id, attempt=attempt))
+            case steps.Part():
+                await insist(self._store, commits.part(slug, step))
             case steps.Join(turn_id, inbounds):
                 joins = [JoinTurn(slug=slug, turn=turn_id, inbound=inbound) for inbound in inbounds]
                 try:

@@ -129,7 +129,7 @@ class Course:
         """An attempt is over. It does not count if its end was wanted."""
         parts: list[Step] = [*self._crashes.cut(turn)]
         if parts:
-            self.turn = msgspec.structs.replace(turn, parted=turn.parted + 1)
+            self.turn = msgspec.structs.replace(turn, parted=turn.parted + 1)  # the next pull says the same
         return parts
 
     def _look_for_stop(self, turn: Turn, *, new: bool = False) -> None:

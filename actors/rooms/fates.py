@@ -90,7 +90,7 @@ class Crashes:
 
     def found(self, turn: Turn, failure: str) -> None:
         """A new conversation finds this turn open. `failure`: of the room's parts since the service began."""
-        self._undecided = tries(turn) > 0
+        self._undecided = not turn.decided
         self.loss = Loss(failure or trouble.SERVICE_ENDED)
 
     def cut(self, turn: Turn) -> list[Part]:
@@ -100,7 +100,11 @@ class Crashes:
         if not self._orderly or self._parted == (turn.id, turn.attempt):
             return []
         self._parted = (turn.id, turn.attempt)
-        return [Part(turn.id, turn.attempt)]
+        return [self.part(turn)]
+
+    def part(self, turn: Turn) -> Part:
+        """What is to be committed of an attempt that is ended on purpose."""
+        return Part(turn.id, turn.attempt, not self._undecided)
 
     # --- what follows
 

@@ -94,10 +94,11 @@ class Begin(NamedTuple):
 
 
 class Part(NamedTuple):
-    """Commit that this attempt was ended on purpose."""
+    """Commit that this attempt was ended on purpose. `decided`: it had gone on after every crash before it."""
 
     turn: str
     attempt: int
+    decided: bool
 
 
 class Join(NamedTuple):

@@ -35,6 +35,7 @@ from actors.rooms.steps import (
     GiveAnswer,
     Known,
     Open,
+    Part,
     Phase,
     SendAbort,
     SendContinue,
@@ -139,9 +140,11 @@ class Turns(Course):
         said = [] if unready is None else [ShowTurn(unready, f"{trouble.short_of(self._crashes.last)}; {AGAIN}")]
         return self._cut_off() + said + self._next()
 
-    def parting(self) -> Turn | None:
-        """The turn whose attempt is on, for a conversation that is being stopped."""
-        return self.turn if self.phase in WITH_AGENT and self.agent is not None else None
+    def parting(self) -> Part | None:
+        """What a conversation that is being stopped has to commit of the attempt that is on."""
+        if self.turn is None or self.agent is None or self.phase not in WITH_AGENT:
+            return None
+        return self._crashes.part(self.turn)
 
     def recalled(self, event: Recalled) -> list[Step]:
         """What the session holds of an earlier attempt."""

@@ -164,6 +164,7 @@ CREATE INDEX turns_session ON turns (session, started_at);
 CREATE TABLE partings (
     turn    TEXT NOT NULL REFERENCES turns,
     attempt INTEGER NOT NULL,
+    decided INTEGER NOT NULL CHECK (decided IN (0, 1)),
     PRIMARY KEY (turn, attempt)
 ) STRICT, WITHOUT ROWID;
 

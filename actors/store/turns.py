@@ -74,8 +74,8 @@ def part_turn(db: apsw.Connection, now: float, request: PartTurn) -> None:
     if not 1 <= request.attempt <= _attempt(db, request.turn):
         raise Conflict("PartTurn", f"turn {request.turn} has had no attempt {request.attempt}")
     db.execute(
-        "INSERT INTO partings (turn, attempt) VALUES (?, ?) ON CONFLICT (turn, attempt) DO NOTHING",
-        (request.turn, request.attempt),
+        "INSERT INTO partings (turn, attempt, decided) VALUES (?, ?, ?) ON CONFLICT (turn, attempt) DO NOTHING",
+        (request.turn, request.attempt, request.decided),
     )
     if db.changes():
         note(db, now, of_turn(request.turn), f"parted (attempt {request.attempt})", request.turn)
@@ -211,12 +211,14 @@ def _the_open_turn(db: apsw.Connection, home: Room) -> Turn:
 def _open_turn(db: apsw.Connection, slug: str) -> Turn | None:
     row = db.execute(
         "SELECT id, attempt, leaf_before, stop_requested, started_at, cost_before, "
-        "(SELECT count(*) FROM partings WHERE turn = id) FROM turns WHERE room = ? AND outcome IS NULL",
+        "(SELECT count(*) FROM partings WHERE turn = id), "
+        "(SELECT decided FROM partings WHERE turn = id AND partings.attempt = turns.attempt) "
+        "FROM turns WHERE room = ? AND outcome IS NULL",
         (slug,),
     ).fetchone()
     if row is None:
         return None
-    turn, attempt, leaf_before, stop_requested, started_at, cost_before, parted = row
+    turn, attempt, leaf_before, stop_requested, started_at, cost_before, parted, decided = row
     return Turn(
         id=turn,
         attempt=attempt,
@@ -226,6 +228,7 @@ def _open_turn(db: apsw.Connection, slug: str) -> Turn | None:
         inbounds=taken_by(db, turn),
         cost_before=cost_before,
         parted=parted,
+        decided=bool(decided),
     )
 
 

@@ -143,7 +143,7 @@ class Days(RuleBasedStateMachine):
     def the_service_is_stopped_and_started(self) -> None:
         parting = self.turns.parting() if self.alive else None
         if parting is not None:
-            self.part(parting.id, parting.attempt)
+            self.part(*parting)
         self.kill_agent()
         self.start_conversation()
 
@@ -153,8 +153,8 @@ class Days(RuleBasedStateMachine):
                 if self.turn is None and self.overtaken(step.inbounds):
                     return self.pull()
                 return self.turns.began(self.begin(step))
-            case steps.Part(turn, attempt):
-                self.part(turn, attempt)
+            case steps.Part(turn, attempt, decided):
+                self.part(turn, attempt, decided)
             case steps.Join(turn, inbounds):
                 assert self.turn is not None
                 assert self.turn.id == turn
@@ -214,12 +214,12 @@ class Days(RuleBasedStateMachine):
         self.turns.overtaken(inbounds)
         return True
 
-    def part(self, turn: str, attempt: int) -> None:
+    def part(self, turn: str, attempt: int, decided: bool) -> None:
         assert self.turn is not None
         assert (self.turn.id, self.turn.attempt) == (turn, attempt), "the attempt that was on"
         assert (turn, attempt) not in self.parted, "said once each"
         self.parted.add((turn, attempt))
-        self.turn = msgspec.structs.replace(self.turn, parted=self.turn.parted + 1)
+        self.turn = msgspec.structs.replace(self.turn, parted=self.turn.parted + 1, decided=decided)
 
     def stop_turn(self, who: str) -> None:
         if self.turn is not None:
@@ -249,7 +249,11 @@ class Days(RuleBasedStateMachine):
             )
         else:
             assert self.turn.id == step.turn
-            self.turn = msgspec.structs.replace(self.turn, attempt=max(step.attempt, self.turn.attempt))
+            newer = step.attempt > self.turn.attempt
+            decided = self.turn.decided and not newer
+            self.turn = msgspec.structs.replace(
+                self.turn, attempt=max(step.attempt, self.turn.attempt), decided=decided
+            )
             assert tries(self.turn) <= MOST_ATTEMPTS + 1
         if self.turn.stop_requested:
             self.known_stopped.add(step.turn)

@@ -67,6 +67,7 @@ def turn(
     stop: bool = False,
     leaf_before: str | None = "leaf0",
     parted: int = 0,
+    decided: bool = False,
 ) -> Turn:
     """The open turn of message `id`, and of what has joined it."""
     return Turn(
@@ -77,6 +78,7 @@ def turn(
         started_at=1.0,
         inbounds=(message(id), *joined),
         parted=parted,
+        decided=decided,
     )
 
 

@@ -90,9 +90,9 @@ def test_a_crash_is_told_with_how_often_it_may_happen() -> None:
 def test_an_end_on_purpose_is_parted_once_and_nobody_is_told(reason: str) -> None:
     found = Crashes("resume")
     found.down(1, reason)
-    assert found.cut(turn(1)) == [Part("t1", 1)]
+    assert found.cut(turn(1)) == [Part("t1", 1, decided=True)]
     assert found.cut(turn(1)) == []
-    assert found.cut(turn(1, 2)) == [Part("t1", 2)]
+    assert found.cut(turn(1, 2)) == [Part("t1", 2, decided=True)]
     assert told(found, turn(1, 2, parted=1)) == []
     assert found.over(turn(1, 2, parted=1), Outcome.DONE) == ()
 
@@ -113,22 +113,30 @@ def test_the_end_of_an_agent_that_did_not_work_on_it_asks_nobody() -> None:
 def test_a_crash_stays_to_be_decided_though_its_successor_was_ended_on_purpose() -> None:
     found = crashes()
     found.down(2, "shutdown")
-    found.cut(turn(1, 2))
+    assert found.cut(turn(1, 2)) == [Part("t1", 2, decided=False)]
     assert found.fate(AT_WORK) is Fate.ASK
     found.note(turn(1, 3, parted=1), GO_ON)
     found.down(3, "shutdown")
-    found.cut(turn(1, 3, parted=1))
+    assert found.cut(turn(1, 3, parted=1)) == [Part("t1", 3, decided=True)]
     assert found.fate(AT_WORK) is Fate.GO_ON
     assert found.loss == Loss("boom")
 
 
 @pytest.mark.parametrize(
-    ("attempt", "parted", "failure", "what"),
-    [(1, 0, "", trouble.SERVICE_ENDED), (1, 0, "Boom", "Boom"), (2, 1, "", trouble.SERVICE_ENDED), (1, 1, "", None)],
+    ("attempt", "parted", "decided", "failure", "what"),
+    [
+        (1, 0, False, "", trouble.SERVICE_ENDED),
+        (1, 0, False, "Boom", "Boom"),
+        (2, 1, False, "", trouble.SERVICE_ENDED),
+        (1, 1, True, "", None),
+        (2, 1, True, "", None),  # it had gone on after the crash when somebody restarted it
+    ],
 )
-def test_a_new_conversation_reads_it_off_the_rows(attempt: int, parted: int, failure: str, what: str | None) -> None:
+def test_a_new_conversation_reads_it_off_the_rows(
+    attempt: int, parted: int, decided: bool, failure: str, what: str | None
+) -> None:
     found = Crashes("ask")
-    found.found(turn(1, attempt, parted=parted), failure)
+    found.found(turn(1, attempt, parted=parted, decided=decided), failure)
     assert found.fate(GO_ON) is (Fate.GO_ON if what is None else Fate.ASK)
     texts = told(found, turn(1, attempt + 1, parted=parted))
     assert [what in text for text in texts if what is not None] == [True] * (what is not None)

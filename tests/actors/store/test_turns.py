@@ -325,6 +325,23 @@ def test_an_attempt_that_was_ended_on_purpose_is_counted_once(books: Books) -> N
     assert joined.parted == 3
 
 
+def test_a_fate_is_open_unless_the_last_attempt_was_ended_on_purpose_after_it_had_gone_on(books: Books) -> None:
+    def decided() -> bool:
+        turn = books.work().turn
+        assert turn is not None
+        return turn.decided
+
+    said = books.say()
+    books.begin("t", said)
+    assert not decided()
+    books.twice(part(1))
+    assert decided()
+    books.do(begin(2, said.inbound))
+    assert not decided()
+    books.twice(PartTurn(slug="shop", turn="t", attempt=2, decided=False))
+    assert not decided()
+
+
 def test_only_an_attempt_that_was_made_is_parted(books: Books) -> None:
     books.begin("t", books.say())
     books.begin("u", books.say(place=ELSEWHERE))
