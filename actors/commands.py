@@ -45,9 +45,16 @@ _GROUPS: Final[dict[str, dict[str, _About]]] = {
         "listen": _About("what I hear in a group", "[all|mentions]"),
         "mute": _About("answers arrive silently", "[off]"),
     },
+    "Sub-agents": {
+        "agents": _About("this room's sub-agents"),
+        "spawn": _About("give a sub-agent a task", "task"),
+        "apply": _About("merge what one made", "id"),
+        "diff": _About("what one changed", "id"),
+        "discard": _About("throw away what one made", "id"),
+    },
     "Agents": {
         "restart": _About("start this room's agent anew"),
-        "kill": _About("end a room's agent", "room"),
+        "kill": _About("end a room's agent, or a sub-agent", "id"),
         "cleanup": _About("put idle agents to sleep, or end all", "[all]"),
         "whoami": _About("who you are to me"),
     },

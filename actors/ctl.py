@@ -13,7 +13,7 @@ from actors.errors import ConfigurationError
 from actors.paths import socket_path
 from supervisor.control import actorctl
 from supervisor.control.actorctl import Command, Group
-from supervisor.control.drawing import Json, Style, clean, lasting, moment, table
+from supervisor.control.drawing import Json, Style, clean, clipped, lasting, memory, moment, table
 
 LONGEST_ID: Final = 200
 """Characters."""
@@ -114,6 +114,48 @@ def _traced(answer: Json, style: Style) -> list[str]:
     return table(("TIME", "AFTER", "WHAT", "WHERE", "ID"), rows, style)
 
 
+def _agents(answer: Json, style: Style) -> list[str]:
+    rows = [_agent(each, style) for each in _list(answer, "agents")]
+    head = ("ID", "STATE", "AGE", "DEPTH", "PARENT", "PID", "MEMORY", "DOING")
+    lines = table(head, rows, style) if rows else ["There is no sub-agent, and none ended in the last day."]
+    return [*lines, "", clipped(clean(str(answer["sandbox"])), style)] if "sandbox" in answer else lines
+
+
+def _agent(agent: Json, style: Style) -> tuple[str, ...]:
+    """Its line: who ended did so some time ago, who is open is so old."""
+    ended = agent.get("ended_at")
+    at = lasting(style.now - moment(str(ended or agent["created_at"])))
+    held = agent.get("memory")
+    return (
+        str(agent["id"]),
+        str(agent["state"]),
+        f"{at} ago" if ended else at,
+        str(agent["depth"]),
+        str(agent.get("parent", agent["room"])),
+        str(agent.get("pid", "")),
+        memory(held) if isinstance(held, int) else "",
+        str(agent.get("doing", "")),
+    )
+
+
+def _logged(answer: Json, style: Style) -> list[str]:
+    agent, lines = answer["agent"], answer["lines"]
+    assert isinstance(agent, dict)
+    assert isinstance(lines, list)
+    doing = f": {agent['doing']}" if "doing" in agent else ""
+    head = clean(f"Sub-agent {agent['id']} of {agent['room']}, {agent['state']}{doing}")
+    text = [*lines] or ["It has not said yet what it does." if "ended_at" not in agent else "Nothing is known of it."]
+    report = str(answer.get("report", "")).splitlines()
+    said = ["", *(f"  {clean(line)}".rstrip() for line in report)] if report else []
+    return [clipped(head, style), f"  {clean(str(agent['task']))}", "", *(clean(str(line)) for line in text), *said]
+
+
+def _ended(answer: Json, _: Style) -> list[str]:
+    ending = answer["ending"]
+    assert isinstance(ending, list)
+    return [f"{clean(str(each))} is being ended." for each in ending]
+
+
 def _exactly(seconds: float) -> str:
     """A length of time, in milliseconds while they matter."""
     return f"{round(seconds * 1000)} ms" if seconds < 10 else lasting(seconds)
@@ -169,6 +211,15 @@ def _messages(parser: ArgumentParser) -> None:
     parser.add_argument("ids", type=_counted, nargs="+", metavar="ID", help="a message, as the list calls it")
 
 
+def _one_agent(parser: ArgumentParser) -> None:
+    parser.add_argument("id", type=_named, metavar="ID", help="the sub-agent, as the list calls it")
+
+
+def _some_agents(parser: ArgumentParser) -> None:
+    parser.add_argument("of", type=_named, nargs="?", metavar="ROOM", help="only those of a room, or below a sub-agent")
+    parser.add_argument("--all", action="store_true", help="also those that ended more than a day ago")
+
+
 def _any_id(parser: ArgumentParser) -> None:
     parser.add_argument(
         "message",
@@ -200,5 +251,15 @@ COMMANDS: Final[dict[str, Command | Group]] = {
         },
         default="list",
     ),
+    "agents": Group(
+        "sub-agents: what they do, or how they ended",
+        {
+            "list": Command("those that are open, or ended in the last day", _agents, _some_agents, sent=("of", "all")),
+            "cancel": Command("end one, and all that it began", _ended, _one_agent, sent=("id",)),
+        },
+        default="list",
+        open=True,
+    ),
+    "logs": Command("what a sub-agent did, and its report", _logged, _one_agent, sent=("id",)),
     "trace": Command("which way a message took, and when", _traced, _any_id, sent=("message",)),
 }

@@ -32,7 +32,7 @@ from actors.console import screen
 from actors.console.console import Console, Interrupted
 from actors.console.lines import Lines
 from actors.errors import ConfigurationError
-from actors.pi import claim, own_folder
+from actors.pi import bwrap, claim, own_folder
 from actors.pi.cages import Cages
 from actors.pi.demo_server import DemoServer
 from actors.pi.demo_wire import MODEL_ID, PROVIDER_ID
@@ -42,6 +42,7 @@ from actors.pi.ladder import Limits
 from actors.pi.logins import logins
 from actors.pi.probe import probe
 from actors.pi.providers import Provider, agent_files, choose, compatible
+from actors.pi.sandbox import Bubblewrap, describe
 from actors.pi.stalls import patience
 from actors.redaction import redact, remember
 from actors.settings import Secret, Settings, in_bytes
@@ -72,7 +73,7 @@ PASSING: Final = frozenset(
     {ENOSPC, EDQUOT, EROFS, EIO, ESTALE, ETIMEDOUT, EMFILE, ENFILE, ENOMEM, EAGAIN, EBUSY, EADDRINUSE}
 )
 """Errors of the machine, and not of what is configured."""
-UNUSED_TABLES: Final = ("subagents", "dispatch", "schedule", "budget", "retention", "metrics")
+UNUSED_TABLES: Final = ("dispatch", "schedule", "budget", "retention", "metrics")
 """What the configuration knows and this version does not use yet."""
 
 _log = logging.getLogger(__name__)
@@ -128,9 +129,11 @@ def _run(options: argparse.Namespace) -> int:
         )
     installation = locate()
     make_folders(settings)
+    settings = _without_links(settings)
     try:
         lock = _lock(settings.paths.state_dir)
         log.setup(settings.log_level, _log_stream(settings, console=options.console))
+        bubblewrap = bwrap.choose(settings, environment(os.environ, extra={}), installation)
         demo, provider = _provider(settings)
     except OSError as error:
         what = error.filename or "The port of the embedded demo model"
@@ -139,8 +142,10 @@ def _run(options: argparse.Namespace) -> int:
         _log.warning("%s", warning)
     cages = Cages.open(settings.paths.state_dir, probe())
     _log.info("%s", cages.describe())
+    lacking = bubblewrap.program is None and settings.subagents.sandbox != "none"
+    _log.log(logging.WARNING if lacking else logging.INFO, "%s", describe(bubblewrap))
     try:
-        parts = _parts(settings, installation, demo, provider, cages, console=options.console)
+        parts = _parts(settings, installation, demo, provider, cages, bubblewrap, console=options.console)
         cages.complain(parts.plan.limits)
         _log.info(
             "dispatchd %s: pi %s with %s/%s%s, state in %s",
@@ -186,6 +191,13 @@ def _unused(settings: Settings) -> list[str]:
     return found
 
 
+def _without_links(settings: Settings) -> Settings:
+    """The same with real paths: pi writes down its folder as it is, and in a sandbox there are no links on the way."""
+    paths = settings.paths
+    real = {name: getattr(paths, name).resolve() for name in ("state_dir", "sessions_dir", "agent_dir")}
+    return msgspec.structs.replace(settings, paths=paths._replace(**real))
+
+
 def _provider(settings: Settings) -> tuple[DemoServer | None, Provider]:
     """The provider as configured, or the embedded demo in its place; writes what our own pi folder is to hold."""
     ours = settings.pi.agent_dir is None
@@ -211,6 +223,7 @@ def _parts(
     demo: DemoServer | None,
     provider: Provider,
     cages: Cages,
+    bubblewrap: Bubblewrap,
     *,
     console: bool,
 ) -> Parts:
@@ -229,6 +242,7 @@ def _parts(
             processes=settings.pi.processes_max,
         ),
         patience=patience(settings.pi.model_timeout),
+        bubblewrap=bubblewrap,
     )
     banner = screen.banner(
         version=version("dispatchd"),

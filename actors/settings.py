@@ -136,13 +136,18 @@ class ProjectSettings(Section, frozen=True, kw_only=True):
 
 
 class SubagentsSettings(Section, frozen=True, kw_only=True):
-    """Bounds of the temporary agents that an agent may start."""
+    """Bounds of the temporary agents that an agent may start. `timeout`: of a sub-agent's own working time.
+
+    `sandbox`: "bwrap" refuses to start where there is none, "auto" goes on without. `visible`: what a sandboxed one may
+    read beside what all may, such as a toolchain in somebody's home.
+    """
 
     max: Annotated[int, Meta(ge=1, le=1000)] = 8
     max_per_room: Annotated[int, Meta(ge=1, le=1000)] = 4
     max_depth: Annotated[int, Meta(ge=1, le=8)] = 2
     timeout: Seconds = 1800
-    sandbox: Literal["auto"] = "auto"
+    sandbox: Literal["auto", "bwrap", "none"] = "auto"
+    visible: frozenset[Path] = frozenset()
 
 
 class DispatchSettings(Section, frozen=True, kw_only=True):

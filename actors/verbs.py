@@ -1,8 +1,8 @@
 """What the service can be asked over the control socket beside the runtime's own verbs.
 
-Who may speak to it, what is in quarantine, and which way a message took. The control server runs these, each within
-its deadline; they ask the store, which alone decides. How `actorctl` asks for them and shows what they answer is in
-`ctl`.
+Who may speak to it, what is in quarantine, and which way a message took; those about sub-agents are in `verbs_agents`.
+The control server runs these, each within its deadline; they ask the store, which alone decides. How `actorctl` asks
+for them and shows what they answer is in `ctl`.
 """
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -129,6 +129,14 @@ class HopView(msgspec.Struct, frozen=True, kw_only=True):
     id: str
 
 
+async def ask_store(store: Ref[StoreRequest], request: Asks[StoreRequest, R]) -> R:
+    """The store's reply, within a verb's deadline; a disk that is full is a verb's no. Raises `Refused`."""
+    try:
+        return await store.ask(request, timeout=STORE_PATIENCE)
+    except Unavailable as error:
+        raise Refused("failed", str(error)) from None
+
+
 class _Service:
     """Whom the verbs ask, and whom they wake: nobody of those need be there, or need a word, for they look again."""
 
@@ -138,10 +146,7 @@ class _Service:
         self._router = router
 
     async def ask(self, request: Asks[StoreRequest, R]) -> R:
-        try:
-            return await self._store.ask(request, timeout=STORE_PATIENCE)
-        except Unavailable as error:
-            raise Refused("failed", str(error)) from None
+        return await ask_store(self._store, request)
 
     def wake(self) -> None:
         with suppress(ActorError):

@@ -50,6 +50,7 @@ PURE_ACTORS = [
     "messages/working",
     "messages/rooms",
     "messages/outbox",
+    "messages/subagents",
     "commands",
     "phrases",
     "telegram/updates",
@@ -80,7 +81,7 @@ PURE_ACTORS = [
     "rooms/prompts",
     "rooms/commits",
     "rooms/words",
-    "rooms/resume",
+    "resume",
     "rooms/poison",
     "rooms/progress",
     "pi/protocol",
@@ -97,12 +98,24 @@ PURE_ACTORS = [
     "pi/host_tools",
     "pi/outputs",
     "store/records",
+    "pi/past",
+    "pi/sandbox",
+    "rooms/delegating",
+    "rooms/reports",
+    "subagents/checks",
+    "subagents/ends",
+    "subagents/journal",
+    "subagents/showing",
+    "subagents/steps",
+    "subagents/slots",
+    "subagents/life",
+    "subagents/words",
     "dispatch/batching",
     "dispatch/tools",
 ]
 """Decisions of the service, as far as they are built."""
 
-TOP = {"tree", "service", "verbs", "ctl"}
+TOP = {"tree", "service", "verbs", "verbs_agents", "ctl"}
 """Files of `actors` that may import everything, and that nothing but they themselves may import."""
 
 SHARED = {"messages"}
@@ -128,6 +141,7 @@ TESTED_ELSEWHERE = {
     "actors/messages/accepting.py": "plain requests; the store's tests make and repeat them all",
     "actors/messages/delivering.py": "plain requests; the store's tests make and repeat them all",
     "actors/messages/operating.py": "plain requests; the store's tests make and repeat them all",
+    "actors/messages/subagents.py": "plain requests; the store's tests make and repeat them all",
     "actors/messages/working.py": "plain requests; the store's tests make and repeat them all",
     "actors/errors.py": "plain types; test_configuration and test_settings raise them",
     "actors/service.py": "the entry point; the journeys start it",

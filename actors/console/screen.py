@@ -187,7 +187,7 @@ def banner(
     if demo:
         lines += [
             "The model is an embedded demo. It repeats what you say, and understands, alone on a line:",
-            "  run: <shell command>    write: <file> <text>    ask: <question>    slow: <n words>    help",
+            "  run: <shell command>   write: <file> <text>   ask: <question>   slow: <n words>   spawn: <task>   help",
         ]
         mends.append("export LLM_PROVIDER=zai LLM_API_KEY=…")
     if not telegram:

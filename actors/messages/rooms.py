@@ -5,6 +5,7 @@ from typing import Literal
 import msgspec
 
 from actors.messages.records import Room, Usage
+from actors.messages.subagents import LookAtChildren
 from supervisor import Message
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "AgentMessage",
     "AgentNoted",
     "AgentReady",
+    "AgentWaits",
     "AnswerDialog",
     "Compact",
     "Compacted",
@@ -270,6 +272,14 @@ class AgentNoted(Message):
     text: str
 
 
+class AgentWaits(Message):
+    """The run waits for sub-agents, so its time stands still; or it does not any more."""
+
+    turn: str
+    incarnation: int
+    waits: bool
+
+
 class SteerTaken(Message):
     """The model has heard this inbound: its entry is in the session."""
 
@@ -353,7 +363,7 @@ class TurnSettled(Message):
     files: int | None = None
 
 
-AgentMessage = Prompt | Continue | Steer | Recall | Abort | AnswerDialog | Compact | SetModel | Reopen
+AgentMessage = Prompt | Continue | Steer | Recall | Abort | AnswerDialog | Compact | SetModel | Reopen | LookAtChildren
 AgentEvent = (
     AgentReady
     | AgentLost
@@ -362,6 +372,7 @@ AgentEvent = (
     | ToolStarted
     | ToolEnded
     | AgentNoted
+    | AgentWaits
     | SteerTaken
     | QuestionAsked
     | QuestionClosed

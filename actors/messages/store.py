@@ -34,6 +34,23 @@ from actors.messages.operating import (
     RetryQuarantined,
     Trace,
 )
+from actors.messages.subagents import (
+    AwaitReport,
+    BeginRun,
+    EndSubagent,
+    GetSubagent,
+    GrantSlot,
+    ListSubagents,
+    PartRun,
+    PrepareSubagent,
+    ReturnReports,
+    SearchHistory,
+    SettleResult,
+    Spawn,
+    StopSubagents,
+    TellReport,
+    WaitForChildren,
+)
 from actors.messages.working import (
     AnswerCommand,
     BeginTurn,
@@ -108,4 +125,19 @@ StoreRequest = (
     | RetryQuarantined
     | DropQuarantined
     | Trace
+    | Spawn
+    | GetSubagent
+    | ListSubagents
+    | PrepareSubagent
+    | PartRun
+    | BeginRun
+    | WaitForChildren
+    | GrantSlot
+    | StopSubagents
+    | EndSubagent
+    | AwaitReport
+    | TellReport
+    | ReturnReports
+    | SettleResult
+    | SearchHistory
 )

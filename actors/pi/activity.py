@@ -20,6 +20,7 @@ class Doing(Enum):
 
     IDLE = "idle"
     PERSON = "waiting for a person"
+    SUBAGENT = "waiting for a sub-agent"
     TOOL = "running a tool"
     COMPACTING = "compacting the session"
     RETRYING = "waiting to try the model again"
@@ -27,6 +28,10 @@ class Doing(Enum):
     ANSWERING = "answering"
     BETWEEN = "at work"
     """pi's own work and its extensions': before the model is asked, between its answer and a tool, before the end."""
+
+
+NEVER_LATE: Final = frozenset({Doing.IDLE, Doing.PERSON, Doing.SUBAGENT})
+"""What may last however long it likes: nothing is to come of this agent meanwhile."""
 
 
 class Activity:

@@ -1,14 +1,14 @@
-"""The agent actor: one room's pi process, owned as a resource.
+"""The agent actor: one pi process, a room's or a sub-agent's, owned as a resource.
 
-Told by its conversation (prompt, steer, abort and so on), tells it what happens; asks only the store. It decides
-nothing about turns. If pi ends, hangs at its start or ignores an abort, this actor crashes, and its supervisor starts
-the next one.
+Told by its conversation (prompt, steer, abort and so on), tells it what happens; asks only the store, or whoever knows
+a sub-agent's home. It decides nothing about turns. If pi ends, hangs at its start or ignores an abort, this actor
+crashes, and its supervisor starts the next one.
 """
 
 import logging
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -27,6 +27,7 @@ from actors.messages import (
     Continue,
     DeliveryKind,
     GetRoom,
+    LookAtChildren,
     NewDelivery,
     Prompt,
     Recall,
@@ -41,10 +42,13 @@ from actors.phrases import inert
 from actors.pi import session_file, workspaces
 from actors.pi.disk import off_thread
 from actors.pi.errors import Misconfigured
+from actors.pi.hands import MakeHands
+from actors.pi.host_tools import OF_ROOMS, HostTool
 from actors.pi.installation import AgentPlan
 from actors.pi.live import Live
 from actors.pi.losses import loss
 from actors.pi.process import INPUT_CLOSED, launch
+from actors.pi.sandbox import Sandbox
 from supervisor import Actor, ActorError, Description, Mailbox, Overflow, Ref
 
 STOP_GRACE: Final = 4.0
@@ -58,15 +62,36 @@ _log = logging.getLogger(__name__)
 
 
 class Agent(Actor[AgentMessage]):
-    """One room's agent. What waits for it is discarded at a restart: the conversation starts over from the store."""
+    """One agent. What waits for it is discarded at a restart: the conversation starts over from the store.
+
+    `conversation`: who is told what happens, a room's conversation or a sub-agent. `find`: gives what pi is to be
+    started with, however long that takes, and has seen to its workspace; None: it is the room called `slug`, and its
+    workspace is seen to here. `tools`: what it may ask of its host. `sandbox`: where it works, if not as rooms do.
+    `hands`: makes those that do what is about sub-agents; None: nobody does.
+    """
 
     mailbox = Mailbox(64, Overflow.REJECT, on_restart_keep=False)
 
-    def __init__(self, slug: str, plan: AgentPlan, *, store: Ref[StoreRequest], conversation: Ref[AgentEvent]) -> None:
+    def __init__(
+        self,
+        slug: str,
+        plan: AgentPlan,
+        *,
+        store: Ref[StoreRequest],
+        conversation: Ref[AgentEvent],
+        find: Callable[[], Awaitable[Room]] | None = None,
+        tools: tuple[type[HostTool], ...] = OF_ROOMS,
+        sandbox: Callable[[Room], Sandbox] | None = None,
+        hands: MakeHands | None = None,
+    ) -> None:
         self._slug = slug
         self._plan = plan
         self._store = store
         self._conversation = conversation
+        self._find = find
+        self._tools = tools
+        self._sandbox = sandbox
+        self._hands = hands
         self._session_id: str | None = None
         self._session = trio.CancelScope()
         self._live: Live | None = None
@@ -90,6 +115,10 @@ class Agent(Actor[AgentMessage]):
                 self._session.cancel()
             return
         live = self._live
+        if isinstance(message, LookAtChildren):
+            if live is not None:
+                live.look()
+            return
         if live is None or message.incarnation != self.context.incarnation:
             return  # meant for a process that is gone; its Down has told the conversation
         match message:
@@ -121,28 +150,37 @@ class Agent(Actor[AgentMessage]):
             while True:
                 self._session_id = None
                 with trio.CancelScope() as self._session:
-                    room = await insist(self._store, GetRoom(slug=self._slug))
+                    room = await self._find_room()
                     self._session_id = room.session_id
                     await self._serve(room)
         except Exception as error:
             self._lose(error)
             raise
 
+    async def _find_room(self) -> Room:
+        if self._find is not None:
+            return await self._find()
+        return await insist(self._store, GetRoom(slug=self._slug))
+
     async def _serve(self, room: Room) -> None:
-        await self._prepare(room)
+        sandbox = None if self._sandbox is None else self._sandbox(room)
+        await self._prepare(room, sandbox)
         async with trio.open_nursery() as nursery:
             mark = secrets.token_urlsafe(32)
-            proc = await launch(self._plan.spec(room, mark), nursery, grace=STOP_GRACE, cages=self._plan.cages)
+            spec = self._plan.spec(room, mark, tools=self._tools, sandbox=sandbox)
+            proc = await launch(spec, nursery, grace=STOP_GRACE, cages=self._plan.cages)
             self._ending, live = "", None
             try:
                 live = self._live = Live(
                     proc,
                     room=room,
                     provider=self._plan.provider,
+                    tools=self._tools,
                     incarnation=self.context.incarnation,
                     mark=mark,
                     outgoing=self._plan.outgoing_dir,
                     patience=self._plan.patience,
+                    hands=self._hands,
                     store=self._store,
                     conversation=self._conversation,
                 )
@@ -154,11 +192,16 @@ class Agent(Actor[AgentMessage]):
                 self._live = None
                 await proc.stop(STOP_GRACE, partial(self._show_step, live))
 
-    async def _prepare(self, room: Room) -> None:
-        """See that pi finds the folder and the session that it is to work with. Raises Misconfigured."""
-        session_dir = self._plan.session_dir(room)
-        made_anew = await _on_disk(partial(workspaces.see_to, room), room, room.workspace) and room.leaf is not None
-        for folder in (session_dir, self._plan.tmp_dir):
+    async def _prepare(self, room: Room, sandbox: Sandbox | None) -> None:
+        """See that pi finds the folders and the session that it is to work with. Raises Misconfigured."""
+        session_dir, made_anew = self._plan.session_dir(room), False
+        temporary = self._plan.tmp_dir if sandbox is None else Path(sandbox.temporary)
+        if self._find is not None:
+            await _on_disk(partial(os.stat, room.workspace), room, room.workspace)
+        elif await _on_disk(partial(workspaces.see_to, room), room, room.workspace):
+            made_anew = room.leaf is not None
+        enclosed = sandbox is not None and sandbox.bwrap is not None
+        for folder in (session_dir, temporary / "home" if enclosed else temporary):
             await _on_disk(partial(os.makedirs, folder, exist_ok=True), room, folder)
         examine = partial(session_file.examine, session_dir, room.session_id, room.workspace)
         await _on_disk(partial(examine, expected=room.leaf is not None), room, session_dir)

@@ -26,6 +26,8 @@ class _Args(msgspec.Struct):
     task: object = None
     path: object = None
     file_path: object = None
+    id: object = None
+    text: object = None
 
 
 def summary(args: msgspec.Raw) -> str:

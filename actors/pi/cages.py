@@ -137,8 +137,11 @@ class Cages:
                 except subprocess.TimeoutExpired:
                     keeper.kill()
 
-    async def cage(self, name: str, limits: Limits) -> "Cage":
-        """A cage for one launch; whoever gets it closes it. Raises OSError if its cgroup cannot be made."""
+    async def cage(self, name: str, limits: Limits, layers: int = 0) -> "Cage":
+        """A cage for one launch; whoever gets it closes it. Raises OSError if its cgroup cannot be made.
+
+        `layers`: of processes between what is started and the agent, beside those of the cage itself.
+        """
         mark = containment.new_mark(self._mark)
         folder = None
         if self._folder is not None:
@@ -146,7 +149,7 @@ class Cages:
             with trio.CancelScope(shield=True):  # a folder that nobody knows of would stay
                 await trio.to_thread.run_sync(cgroup.make, folder, limits)
         self._open += 1
-        return Cage(self, mark, limits, folder)
+        return Cage(self, mark, limits, folder, layers)
 
     def _start_keeper(self) -> None:
         folders = [] if self._folder is None else [str(self._folder)]
@@ -172,8 +175,9 @@ class Cages:
 class Cage:
     """What one agent is started in. Made by `Cages.cage` alone."""
 
-    def __init__(self, cages: Cages, mark: str, limits: Limits, folder: Path | None) -> None:
+    def __init__(self, cages: Cages, mark: str, limits: Limits, folder: Path | None, layers: int) -> None:
         self.mark: Final = mark
+        self._layers = layers
         self._cages = cages
         self._limits = limits
         self._folder = folder
@@ -199,18 +203,19 @@ class Cage:
     async def inside(self) -> int:
         """The agent's own pid, as the service sees it: in a namespace, what was started is the way into it."""
         assert self.process is not None
-        if self._cages.rung is Rung.NAMESPACE:
+        layers = self._layers + (2 if self._cages.rung is Rung.NAMESPACE else 0)
+        if layers:
             with trio.move_on_after(INSIDE_PATIENCE):
                 while self.process.returncode is None:
-                    first = _child(self.process.pid)
-                    if first is not None and (agent := _child(first)) is not None:
+                    agent = _within(self.process.pid, layers)
+                    if agent is not None:
                         return agent
                     await trio.sleep(_LOOK_EVERY)
         return self.process.pid
 
     def ended(self, returncode: int) -> tuple[int | None, int | None]:
         """The exit code or the signal by which the agent ended."""
-        return ended(returncode, self._cages.rung)
+        return ended(returncode, told=self._layers > 0 or self._cages.rung is Rung.NAMESPACE)
 
     async def close(self) -> bool:
         """End all that began in it; says whether the kernel had killed in it for want of memory. Not cancelled."""
@@ -245,6 +250,14 @@ class Cage:
 def _house_of(state_dir: Path) -> str:
     """By what a service's processes are known to its next run: the same for the same state folder."""
     return hashlib.sha256(os.fsencode(state_dir.resolve())).hexdigest()[:16]
+
+
+def _within(pid: int, layers: int) -> int | None:
+    """The first child of the first child, and so on; None while it is not there."""
+    found: int | None = pid
+    for _ in range(layers):
+        found = None if found is None else _child(found)
+    return found
 
 
 def _child(pid: int) -> int | None:

@@ -15,18 +15,20 @@ LOOK_EVERY: Final = 5.0
 
 
 class Caretaker(Actor[Never]):
-    """Takes care of the cages."""
+    """Takes care of the cages. `sandbox`: what sub-agents see, in a short line that is shown beside."""
 
     mailbox = Mailbox(1, Overflow.REJECT)
 
-    def __init__(self, cages: Cages) -> None:
+    def __init__(self, cages: Cages, sandbox: str = "") -> None:
         self._cages = cages
+        self._sandbox = sandbox
 
     async def started(self) -> None:
         self.context.start_soon(self._look_after)
 
     def describe(self) -> Description:
-        return Description(doing=self._cages.summary(), pid=self._cages.keeper)
+        shown = "; ".join(filter(None, (self._cages.summary(), self._sandbox)))
+        return Description(doing=shown, pid=self._cages.keeper)
 
     async def _look_after(self) -> None:
         while True:

@@ -13,8 +13,12 @@ from itertools import islice
 
 RESUME_MARK = "[dispatchd]"
 """A user message that begins with this is a note from the host (such as: it restarted, go on), not a person's word."""
+REPORT_MARK = "[Report of sub-agent"
+"""A line that begins with this begins what others have said: from there on a user message holds no phrases."""
+TASK_MARK = "[You are a sub-agent:"
+"""What stands before a line that begins with this is a task, in which `;;` ends a line."""
 
-MAX_PHRASES = 16
+MAX_PHRASES = 64
 MAX_SLOW_WORDS = 2000
 _ECHO_CHARS = 400
 _RESULT_HEAD_CHARS = 1000
@@ -27,6 +31,12 @@ _USAGE = {
     "send": "send: <file>",
     "slow": "slow: <n words>",
     "spawn": "spawn: <task>",
+    "delegate": "delegate: <task>",
+    "check": "check: <id>",
+    "cancel": "cancel: <id>",
+    "merge": "merge: <id>",
+    "progress": "progress: <text>",
+    "search": "search: <words>",
 }
 _RESULT_TITLES = {
     "bash": "The command printed:",
@@ -34,8 +44,17 @@ _RESULT_TITLES = {
     "ask_user": "The answer to the question:",
     "send_file": "The file is sent:",
     "spawn_subagent": "The sub-agent tool answered:",
+    "check_subagent": "The sub-agent tool answered:",
+    "cancel_subagent": "The sub-agent tool answered:",
+    "apply_subagent": "The sub-agent tool answered:",
+    "report_progress": "The progress is reported:",
+    "search_history": "The search answered:",
 }
 _PHRASE_LINE = re.compile(rf"^[ \t]*({'|'.join(_USAGE)}):(.*)$", re.IGNORECASE | re.MULTILINE)
+_REPORT_LINE = re.compile(rf"^{re.escape(REPORT_MARK)} ?([^\s.]*)", re.MULTILINE)
+_TASK_LINE = re.compile(rf"^{re.escape(TASK_MARK)}", re.MULTILINE)
+_LINE_END = re.compile(r"(?<!\S);;((?:;;)*)(?!\S)")
+"""Two semicolons; of more, two are taken off, so that a task can be given on within a task."""
 _HELP_LINE = re.compile(r"^[ \t]*/?help[!?.]?\s*$", re.IGNORECASE | re.MULTILINE)
 # The wire format does not say whether a tool result is an error, so its text must: these are pi's own words for it.
 _NO_RESULT = "No result provided"
@@ -71,7 +90,7 @@ class Call:
     """A tool call, always the last step of its turn. `id` is unique within the conversation."""
 
     tool: str
-    arguments: dict[str, str]
+    arguments: dict[str, object]
     id: str
 
 
@@ -128,13 +147,23 @@ def _last_exchange(conversation: Sequence[Said]) -> tuple[str, list[str]]:
 
 def _phrases(text: str) -> list[_Phrase]:
     """The first phrases, in order; one more than is done, so that one sees that there are too many."""
-    found = islice(_PHRASE_LINE.finditer(text), MAX_PHRASES + 1)
+    own = _before(_REPORT_LINE, text)
+    task = _before(_TASK_LINE, own)
+    if len(task) < len(own):
+        own = _LINE_END.sub(lambda found: found[1] or "\n", task)
+    found = islice(_PHRASE_LINE.finditer(own), MAX_PHRASES + 1)
     return [_Phrase(match[1].lower(), match[2].strip()) for match in found]
+
+
+def _before(mark: re.Pattern[str], text: str) -> str:
+    found = mark.search(text)
+    return text if found is None else text[: found.start()].rstrip()
 
 
 def _step(phrase: _Phrase, tools: Collection[str], call_id: str) -> Step:
     rest = phrase.rest
-    tool, arguments = "", {}
+    tool: str = ""
+    arguments: dict[str, object] = {}
     match phrase.verb:
         case "run" if rest:
             tool, arguments = "bash", {"command": rest}
@@ -147,6 +176,18 @@ def _step(phrase: _Phrase, tools: Collection[str], call_id: str) -> Step:
             tool, arguments = "send_file", {"path": rest}
         case "spawn" if rest:
             tool, arguments = "spawn_subagent", {"task": rest}
+        case "delegate" if rest:
+            tool, arguments = "spawn_subagent", {"task": rest, "wait": True}
+        case "check" if rest:
+            tool, arguments = "check_subagent", {"id": rest}
+        case "cancel" if rest:
+            tool, arguments = "cancel_subagent", {"id": rest}
+        case "merge" if rest:
+            tool, arguments = "apply_subagent", {"id": rest}
+        case "progress" if rest:
+            tool, arguments = "report_progress", {"text": rest}
+        case "search" if rest:
+            tool, arguments = "search_history", {"query": rest}
         case "slow" if count := re.fullmatch(r"(\d{1,9})(\s+words?)?", rest):
             return _count_slowly(int(count[1]))
         case verb:
@@ -156,7 +197,7 @@ def _step(phrase: _Phrase, tools: Collection[str], call_id: str) -> Step:
     match tool:
         case "ask_user":
             return _say(rest)
-        case "spawn_subagent":
+        case "spawn_subagent" | "check_subagent" | "cancel_subagent" | "apply_subagent":
             return _say("Sub-agents are not available here.")
         case _:
             return _say(f"The tool `{tool}` is not offered to me here, so I cannot do `{phrase.verb}: {_short(rest)}`.")
@@ -191,6 +232,9 @@ def _is_failure(tool: str, result: str) -> bool:
 
 
 def _small_talk(text: str) -> str:
+    if reported := _REPORT_LINE.findall(text):
+        return f"This is the demo model: I have heard from {', '.join(reported)}: “{_short(text)}”"
+    text = _before(_TASK_LINE, text)
     if not text.strip() or _HELP_LINE.search(text):
         lines = "\n".join(f"- `{usage}`" for usage in _USAGE.values())
         return f"I am a demo model, and I understand these, alone on a line:\n\n{lines}\n\nAll else I repeat."

@@ -165,16 +165,16 @@ _PRELUDE: Final = f"unset PWD; {{ echo {MORE_LIKELY} >/proc/self/oom_score_adj; 
 _FIRST: Final = f'{_PRELUDE}; exec 3>&2 2>/dev/null; (exec "$@" 2>&3 3>&-); exit $?'
 
 
-def ended(returncode: int, rung: Rung) -> tuple[int | None, int | None]:
+def ended(returncode: int, *, told: bool) -> tuple[int | None, int | None]:
     """The exit code or the signal by which the agent ended; `returncode` is what was seen, negative for a signal.
 
-    The first process of a namespace tells a death by signal n as 128 + n. An agent that handles SIGHUP, SIGINT or
-    SIGTERM and exits tells it likewise, so these stay exit codes.
+    `told`: by another process, such as the first one of a namespace, which tells a death by signal n as 128 + n. An
+    agent that handles SIGHUP, SIGINT or SIGTERM and exits tells it likewise, so these stay exit codes.
     """
     if returncode < 0:
         return None, -returncode
     number = returncode - 128
-    if rung is Rung.NAMESPACE and number in _DEADLY:
+    if told and number in _DEADLY:
         return None, number
     return returncode, None
 

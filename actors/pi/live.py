@@ -30,10 +30,12 @@ from actors.messages import (
 )
 from actors.phrases import lasting
 from actors.pi import answers, commands, outputs
+from actors.pi.activity import Doing
 from actors.pi.dialogs import Dialogs
 from actors.pi.errors import AgentHung, SessionUnfit, TooManyPending
+from actors.pi.hands import MakeHands
 from actors.pi.history import History, messages_of
-from actors.pi.host_tools import read_call
+from actors.pi.host_tools import HostTool, read_call
 from actors.pi.hosting import Hosting
 from actors.pi.link import Link
 from actors.pi.models import Models
@@ -64,8 +66,9 @@ _log = logging.getLogger(__name__)
 class Live:
     """One process, from its greeting to its end.
 
-    `room` and `provider`: what it was started with. `mark`: how our tools' calls are known. `outgoing`: the folder for
-    files on their way to people. `patience`: how long it may bring forth nothing.
+    `room`, `provider` and `tools`: what it was started with. `mark`: how our tools' calls are known. `outgoing`: the
+    folder for files on their way to people. `patience`: how long it may bring forth nothing. `hands`: makes those that
+    do what is about sub-agents, if anybody does.
     """
 
     def __init__(
@@ -74,10 +77,12 @@ class Live:
         *,
         room: Room,
         provider: Provider,
+        tools: tuple[type[HostTool], ...],
         incarnation: int,
         mark: str,
         outgoing: Path,
         patience: Patience,
+        hands: MakeHands | None,
         store: Ref[StoreRequest],
         conversation: Ref[AgentEvent],
     ) -> None:
@@ -85,17 +90,23 @@ class Live:
         self._room = room
         self._incarnation = incarnation
         self._mark = mark
+        self._tools = tools
         self._conversation = conversation
         self._link = Link(proc)
         self._history = History(self._link)
         self._models = Models(self._link, provider)
         self._dialogs = Dialogs(incarnation, reply=self._link.answer, tell=self._tell)
         self._hosting = Hosting(
-            room, outgoing=outgoing, store=store, dialogs=self._dialogs, reply=self._link.answer, tell=self._tell
+            room,
+            incarnation,
+            outgoing=outgoing,
+            store=store,
+            dialogs=self._dialogs,
+            hands=hands,
+            reply=self._link.answer,
+            tell=self._tell,
         )
-        self._watch = Watch(
-            self._link, patience, run=lambda: self._running, waits=lambda: self._dialogs.waits, note=self.note
-        )
+        self._watch = Watch(self._link, patience, run=lambda: self._running, waits=self._waits, note=self.note)
         self._ready = False
         self._wrong = ""  # what the room wants and cannot have, until it is told
         self._run: Run | None = None
@@ -157,6 +168,10 @@ class Live:
     def answer(self, dialog: str, value: str | bool | None) -> None:
         """Bring a person's answer to whoever waits for it, if somebody does."""
         self._nursery.start_soon(self._dialogs.answer, dialog, value)
+
+    def look(self) -> None:
+        """A sub-agent that it waits for may have ended."""
+        self._hosting.look()
 
     def compact(self, instructions: str) -> None:
         """Summarise the older part of the session, unless a run is on; what is wanted meanwhile waits."""
@@ -236,6 +251,11 @@ class Live:
     def _running(self) -> Run | None:
         return self._run if self._run is not None and self._run.on else None
 
+    def _waits(self) -> Doing | None:
+        if self._dialogs.waits:
+            return Doing.PERSON
+        return Doing.SUBAGENT if self._hosting.waits else None
+
     async def _hear(self, output: outputs.Output) -> None:
         run = self._running
         match output:
@@ -245,7 +265,7 @@ class Live:
             case outputs.DialogRequested(id=dialog) if run is None:  # there is nobody to be asked
                 self._nursery.start_soon(self._link.answer, commands.DialogCancelled(id=dialog))
             case outputs.DialogRequested() if run is not None:
-                call = read_call(output, self._mark, self._link.session.tools)
+                call = read_call(output, self._mark, self._link.session.tools, self._tools)
                 if call is None:
                     await self._dialogs.ask(run.turn, output)
                 else:

@@ -46,6 +46,8 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     for `secrets`, which join it in the child only. `needs`: absolute paths that must exist, such as a script.
     `claim`: a file beside what only one process at a time may use, which the one that does keeps locked.
     `name`: whose it is, in a word, for people who look at the machine. `limits`: for it and all that it begins.
+    `layers`: how many processes of `argv` stand between the one that is started and the agent, as in a sandbox; each
+    tells the end by signal n of the one in it as 128 + n.
     """
 
     argv: tuple[str, ...]
@@ -56,6 +58,7 @@ class LaunchSpec(msgspec.Struct, frozen=True, kw_only=True):
     claim: str | None = None
     name: str = "agent"
     limits: Limits = Limits()
+    layers: int = 0
 
 
 class Exited(msgspec.Struct, frozen=True):
@@ -109,7 +112,7 @@ async def launch(spec: LaunchSpec, nursery: trio.Nursery, *, grace: float = 5.0,
 
 async def _launch(spec: LaunchSpec, nursery: trio.Nursery, grace: float, cages: Cages, claimed: Claim | None) -> "Proc":
     try:
-        cage = await cages.cage(spec.name, spec.limits)
+        cage = await cages.cage(spec.name, spec.limits, spec.layers)
     except OSError as error:
         raise LaunchFailed(str(error.filename), f"the agent's cgroup cannot be made ({error.strerror})") from error
     try:
@@ -206,7 +209,7 @@ class Proc:
     def signal(self, number: Signals) -> None:
         """Sends a signal to the process group; nothing happens after the process has ended.
 
-        In a namespace, one that is neither SIGTERM, SIGINT, SIGSTOP nor SIGCONT ends all, as SIGKILL does.
+        In a namespace or a sandbox, one that is neither SIGTERM, SIGINT, SIGSTOP nor SIGCONT ends all, as SIGKILL does.
         """
         if self._lives():
             self._killed = self._killed or number is SIGKILL

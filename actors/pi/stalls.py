@@ -1,8 +1,8 @@
 """When a pi that says nothing is asked about, told of and ended: what it does and for how long in, the next steps out.
 
-Pure; `watch` looks on and carries out. Who waits for a person is never late, nor is one that is done. The order is
-always the same: people are told, then the run is ended with a reason that names the silence, and only if even that
-does not end it is pi itself.
+Pure; `watch` looks on and carries out. Who waits for a person or a sub-agent is never late, nor is one that is done.
+The order is always the same: people are told, then the run is ended with a reason that names the silence, and only if
+even that does not end it is pi itself.
 """
 
 from typing import Final
@@ -10,7 +10,7 @@ from typing import Final
 import msgspec
 
 from actors.phrases import lasting
-from actors.pi.activity import Doing
+from actors.pi.activity import NEVER_LATE, Doing
 
 
 class Limit(msgspec.Struct, frozen=True):
@@ -109,7 +109,7 @@ class Stalls:
 
     def look(self, doing: Doing, tool: str, moved: float, now: float) -> list[Step]:
         """What is to be done now. `tool`: the name of the one that runs. `moved`: when it last got on."""
-        if doing in (Doing.IDLE, Doing.PERSON):
+        if doing in NEVER_LATE:
             self.rest(now)
             return []
         if self._episode != (doing, moved):

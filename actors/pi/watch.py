@@ -11,7 +11,7 @@ from typing import Final, Never
 import trio
 
 from actors.pi import commands
-from actors.pi.activity import Doing
+from actors.pi.activity import NEVER_LATE, Doing
 from actors.pi.errors import AgentHung
 from actors.pi.link import Link
 from actors.pi.run import Run
@@ -26,8 +26,8 @@ _log = logging.getLogger(__name__)
 class Watch:
     """The watch over one process.
 
-    `run`: the one that is on, if one is. `waits`: whether a person is waited for. `note`: tells people, at once or
-    never.
+    `run`: the one that is on, if one is. `waits`: for whom it waits, a person or a sub-agent, if it does. `note`: tells
+    people, at once or never.
     """
 
     def __init__(
@@ -36,7 +36,7 @@ class Watch:
         patience: Patience,
         *,
         run: Callable[[], Run | None],
-        waits: Callable[[], bool],
+        waits: Callable[[], Doing | None],
         note: Callable[[str], None],
     ) -> None:
         self._link = link
@@ -53,15 +53,15 @@ class Watch:
         run, session = self._run(), self._link.session
         if run is None or not run.at_work:
             return Doing.COMPACTING if session.compacting else Doing.IDLE
-        if self._waits():
-            return Doing.PERSON
+        if (waits := self._waits()) is not None:
+            return waits
         return session.doing if session.streaming or session.compacting else Doing.BETWEEN
 
     @property
     def silence(self) -> float:
         """For how many seconds it has brought forth nothing, if that is worth saying; else 0."""
         silence = self._stalls.silence(self._link.session.moved, trio.current_time())
-        return silence if silence >= WORTH_SAYING and self.doing not in (Doing.IDLE, Doing.PERSON) else 0.0
+        return silence if silence >= WORTH_SAYING and self.doing not in NEVER_LATE else 0.0
 
     async def look_on(self) -> Never:
         """Look, again and again. Raises AgentHung for a pi that does not answer and has no run to be ended."""

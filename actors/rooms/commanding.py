@@ -13,12 +13,12 @@ import msgspec
 from actors import commands
 from actors.messages import Binding, Button, Compacted, ModelSet, Queued, SessionInfo
 from actors.phrases import code, inert, tokens
-from actors.rooms import words
+from actors.rooms import delegating, words
 from actors.rooms.ends import STOPPED, note
-from actors.rooms.line import Line, groups
+from actors.rooms.line import LOOK_EVERY, Line, groups
 from actors.rooms.questions import Questions, read
 from actors.rooms.replies import View, known_projects, reply, said
-from actors.rooms.steps import Answer, Phase, RestartAgent, SendCompact, SendModel, Step
+from actors.rooms.steps import Answer, LookAgain, PassOn, Phase, RestartAgent, SendCompact, SendModel, Step
 
 LEVELS: Final = ("off", "minimal", "low", "medium", "high", "xhigh", "max")
 """How much a model may be told to think."""
@@ -41,6 +41,8 @@ class Commands:
         self._waiting: dict[int, Queued] = {}
         self._in_hand: set[int] = set()
         self._deciding: set[int] = set()  # of these, those that change what is held
+        self._passed_on: set[int] = set()  # and those that are somebody else's to answer
+        self._looking = False  # for the answers to those
         self._setting: Queued | None = None
         self._compacting: Queued | None = None
         self._summary_unwanted = False  # a command waits for its end
@@ -71,6 +73,8 @@ class Commands:
         self._waiting = {row.id: row for row in rows}
         self._in_hand &= self._waiting.keys()
         self._deciding &= self._waiting.keys()
+        self._passed_on &= self._waiting.keys()
+        self._looking = False
 
     def take(self, view: View) -> list[Step]:
         """What follows from those that need not wait any longer."""
@@ -87,10 +91,15 @@ class Commands:
             view = self._after(taken, view)
             if any(isinstance(step, Answer) and step.held is not None for step in taken):
                 self._deciding.add(command.id)
+            if any(isinstance(step, PassOn) for step in taken):
+                self._passed_on.add(command.id)
             if any(isinstance(step, Answer) and (step.fresh or step.session is not None) for step in taken):
                 break  # what is left belongs to that session; the pull that follows an answer brings it back
         if self._summary_unwanted and not unwanted:
             steps.append(RestartAgent())  # pi writes a summary when it is whole, and keeps nothing of this one
+        if self._passed_on and not self._looking:
+            steps.append(LookAgain(LOOK_EVERY))
+            self._looking = True
         return steps
 
     def _after(self, taken: Sequence[Step], view: View) -> View:
@@ -184,15 +193,17 @@ class Commands:
         if self._hold(command, view):
             return None
         kept = f"The old one is kept as {code(room.session_id)}: /resume goes back to it."
+        if going_on := delegating.going_on(view.known.subagents, room.slug):
+            kept = f"{kept} {going_on}"
         match command.command:
             case "stop":
                 ended = "The summary is given up." if view.phase is Phase.COMPACTING else "Nothing is running."
                 if not command.saw_end:
-                    done = self._holding(command, ended)
+                    done = self._holding(command, f"{ended} {going_on}".rstrip())
                 elif self._line.unannounced:  # what it stopped did not say so: it was just ending
-                    done = self._holding(command, STOPPED)
+                    done = self._holding(command, f"{STOPPED} {going_on}".rstrip())
                 else:
-                    done = Answer(command)
+                    done = Answer(command, (note(going_on, command.message_id),) if going_on else ())
             case "new":
                 done = self._holding(command, f"A new session begins. {kept}")._replace(fresh=True)
             case "topic":

@@ -7,7 +7,19 @@ from typing import Final
 
 import msgspec
 
-from actors.messages import AnswerCommand, BeginTurn, CloseQuestion, DeliveryKind, EndTurn, Hop, OpenQuestion, PartTurn
+from actors import resume
+from actors.messages import (
+    AnswerCommand,
+    BeginTurn,
+    CloseQuestion,
+    DeliveryKind,
+    EndTurn,
+    Hop,
+    OpenQuestion,
+    PartTurn,
+    Recalled,
+    ReturnReports,
+)
 from actors.rooms import steps, words
 
 QUESTION_TIMEOUT: Final = 86400.0
@@ -29,6 +41,11 @@ def begin(slug: str, step: steps.Begin) -> BeginTurn:
 def part(slug: str, step: steps.Part) -> PartTurn:
     """An attempt that does not count."""
     return PartTurn(slug=slug, turn=step.turn, attempt=step.attempt, decided=step.decided)
+
+
+def reports(slug: str, event: Recalled) -> ReturnReports:
+    """Which reports of sub-agents a turn that was cut off has heard: those that its session holds."""
+    return ReturnReports(room=slug, parent=None, turn=event.turn, heard=resume.results(event.entries))
 
 
 def end(slug: str, step: steps.End, seconds: float, hops: tuple[Hop, ...] = ()) -> EndTurn:

@@ -22,13 +22,14 @@ from actors.messages import (
     AgentMessage,
     AgentNoted,
     AgentReady,
+    Bounds,
     BusyMode,
+    Decide,
     DropQuarantined,
     EndProgress,
     Fetch,
     FileOffered,
     JoinTurn,
-    ListRooms,
     Mark,
     NewDelivery,
     OutboxMessage,
@@ -37,13 +38,13 @@ from actors.messages import (
     Pull,
     Queued,
     React,
+    Recalled,
     Reopen,
     RequestStop,
     Room,
     RoomBusy,
     RoomIdle,
     SendToSleep,
-    Sessions,
     StoreRequest,
     Tell,
     TextGrew,
@@ -56,34 +57,27 @@ from actors.messages import (
     WakeRoom,
     Work,
 )
-from actors.rooms import commits, ends, prompts, steps, words
+from actors.owntime import OwnTime
+from actors.rooms import commits, delegating, ends, prompts, steps, words
+from actors.rooms.deadlines import Deadlines
 from actors.rooms.failures import RoomTrouble, has_failed, last_failure
 from actors.rooms.fates import ORDERLY, Setting
 from actors.rooms.fetching import Fetching, FilesHere
 from actors.rooms.hearing import hear
+from actors.rooms.knowing import look_up, wants_log
 from actors.rooms.line import BURST_QUIET, BurstQuiet
 from actors.rooms.neighbours import Neighbours
-from actors.rooms.owntime import OwnTime
 from actors.rooms.questions import QuestionOver
 from actors.rooms.showing import Showing
 from actors.rooms.steps import Known, Step
+from actors.rooms.subagents import Subagents
 from actors.rooms.turns import Turns
 from actors.rooms.way import Way
 from supervisor import Actor, ActorError, Description, Down, Mailbox, MailboxFull, Message, Overflow, Ref, State, Timer
 
-_MARKS: Final = {
-    Outcome.DONE: Mark.DONE,
-    Outcome.FAILED: Mark.FAILED,
-    Outcome.QUARANTINED: Mark.FAILED,
-    Outcome.STOPPED: Mark.STOPPED,
-    Outcome.INTERRUPTED: Mark.FAILED,
-    Outcome.WAITING: Mark.STOPPED,  # it goes on as the turn that the answer begins
-}
 LAST_WORD: Final = 3.0
 """Seconds that a stop waits for the store to note that its turn was parted."""
 NOT_SET_ASIDE: Final = "This is not set aside any more."
-_ABOUT_ROOMS: Final = ("threads", "kill", "recreate")
-_ABOUT_SESSIONS: Final = ("sessions", "resume")
 
 Hears = AgentEvent | Wake | Tick | TurnTooLong | BurstQuiet | QuestionOver | FilesHere | Down
 
@@ -106,6 +100,7 @@ class Conversation(Actor[Hears]):
         store: Ref[StoreRequest],
         agent: Ref[AgentMessage],
         router: Ref[RoomIdle | RoomBusy | WakeRoom | SendToSleep | RoomTrouble],
+        registrar: Ref[Wake | Decide],
         outbox: Callable[[Place], Ref[OutboxMessage]],
         files: Callable[[Place], Ref[Fetch] | None],
         new_session: Callable[[str], str],
@@ -114,13 +109,16 @@ class Conversation(Actor[Hears]):
         capacity: int,
         projects: Mapping[str, Path],
         on_restart: Setting,
+        bounds: Bounds,
+        subagent_timeout: float,
         failed: bool = False,
     ) -> None:
         """`files`: who fetches what came from a place; None if nobody can. `new_session`: makes an id for a slug.
 
         `turn_timeout`: seconds of the agent's own time. `busy`: what is done with a message that finds the agent busy,
         unless the room says otherwise. `capacity`: how many may wait. `projects`: path by name. `on_restart`: the fate
-        of a turn that a crash cut off. `failed`: the room gave up, and this is the next try.
+        of a turn that a crash cut off. `bounds`, `subagent_timeout` (seconds): of the sub-agents that people begin.
+        `failed`: the room gave up, and this is the next try.
         """
         self._slug = slug
         self._store = store
@@ -134,15 +132,18 @@ class Conversation(Actor[Hears]):
         self._turns = Turns(busy, projects, on_restart, failed=failed)
         self._way = Way()
         self._look: Timer | None = None
-        self._neighbours = Neighbours(store, router, lambda room: outbox(room.place), self._say)
+        self._neighbours = Neighbours(store, router, registrar, lambda room: outbox(room.place), self._say)
+        self._subagents = Subagents(
+            slug, store=store, registrar=registrar, bounds=bounds, timeout=subagent_timeout, say=self._say
+        )
         self._pulled_room: Room | None = None
         self._told_idle = False
-        self._question_timers: dict[int, Timer] = {}  # as many as there are questions that wait
 
     async def started(self) -> None:
         self._fetching = Fetching(self.context, self._store, self._files_of)
         self._showing = Showing(self.context, self._tell_outbox)
         self._own_time = OwnTime(self.context, self._turn_timeout)
+        self._deadlines = Deadlines(self.context)
         self.context.monitor(self._agent)
         if self.context.system.snapshot(self._agent.path).state is State.RUNNING:
             # It has greeted another and may be running a turn: an admin has restarted the conversation alone.
@@ -176,6 +177,10 @@ class Conversation(Actor[Hears]):
             case AgentReady() if message.session_id != self._room.session_id:
                 # It looked for its session just before the room began another.
                 self._tell_agent(Reopen(session_id=self._room.session_id))
+            case Recalled() if self._turns.awaits(message):
+                # What was told in the cut-off run and is not in its session finds another way before the run goes on.
+                unheard = await insist(self._store, commits.reports(self._slug, message))
+                await self._obey(self._turns.recalled(message, unheard))
             case _:
                 if isinstance(message, TurnSettled):
                     self._way.settled(message.turn, time.time())
@@ -217,29 +222,27 @@ class Conversation(Actor[Hears]):
     async def _pull(self) -> list[Step]:
         work = await insist(self._store, Pull(slug=self._slug))
         self._pulled_room = work.room
+        self._subagents.waiting({command.id for command in work.commands})
         return self._turns.pulled(work, await self._look_up(work))
 
     async def _look_up(self, work: Work) -> Known:
         """What the commands that wait ask about."""
-        asked = {command.command for command in work.commands}
-        rooms = await insist(self._store, ListRooms()) if asked.intersection(_ABOUT_ROOMS) else ()
-        about_sessions = asked.intersection(_ABOUT_SESSIONS)
-        sessions = await insist(self._store, Sessions(slug=self._slug)) if about_sessions else ()
-        room = self._agent.path.rpartition("/")[0]
         new = work.turn is not None and self._turns.turn is None
-        failure = last_failure(self.context.system, room) if new or "log" in asked else ""
-        return Known(time.time(), self._doing, rooms, sessions, failure)
+        room = self._agent.path.rpartition("/")[0]
+        failure = last_failure(self.context.system, room) if new or wants_log(work) else ""
+        known = Known(time.time(), self._doing, failure=failure, subagents=await self._subagents.look_up(work.commands))
+        return await look_up(self._store, work, known)
 
     async def _obey(self, todo: list[Step], *, woken: bool = False) -> None:
         queue = deque(todo)
         while queue:
             queue.extend(await self._do(queue.popleft()))
-        if self._turns.questions.asking:
+        if self._turns.questions.asking or self._turns.delegating:
             self._own_time.pause()
         else:
             self._own_time.go_on()
         self._showing.waits(self._room, waits=bool(self._turns.questions.asking))
-        self._watch_questions()
+        self._deadlines.keep(self._turns.questions.waiting)
         if self._turns.idle:
             self._showing.end()  # what it shows was dropped before it began
         self._tell_router(woken=woken)
@@ -284,6 +287,10 @@ class Conversation(Actor[Hears]):
             case steps.Sleep(room, stop, command):
                 await self._neighbours.send_to_sleep(room, command, stop=stop)
                 return await self._pull()  # it may be this room that is to stop
+            case steps.Delegate(command):
+                return await self._answer(delegating.begun(command, await self._subagents.spawn(step)))
+            case steps.PassOn() | steps.EndSubagent():
+                await self._subagents.carry_out(step)
             case steps.RestartAgent():
                 self.context.start_soon(self._restart_agent)
             case steps.FetchFiles(attachments):
@@ -327,8 +334,10 @@ class Conversation(Actor[Hears]):
         self._fetching.give_up()
         self._showing.end()
         self._tell_outbox(EndProgress(place=self._room.place, turn=end.turn))
-        self._mark(end.receipts, _MARKS[end.outcome])
+        self._mark(end.receipts, ends.MARKS[end.outcome])
         self._tell_outbox(Wake())
+        if end.outcome is Outcome.STOPPED:
+            self._subagents.changed()  # those that it waited for are to end with it
         return await self._pull()
 
     def _mark(self, messages: tuple[int, ...], mark: Mark) -> None:
@@ -355,15 +364,6 @@ class Conversation(Actor[Hears]):
     async def _tell_people(self, *deliveries: NewDelivery) -> None:
         await insist(self._store, Tell(slug=self._slug, deliveries=deliveries))
         self._tell_outbox(Wake())
-
-    def _watch_questions(self) -> None:
-        """One timer for each question that waits."""
-        waiting = self._turns.questions.waiting
-        for number in self._question_timers.keys() - waiting.keys():
-            self._question_timers.pop(number).cancel()
-        for number in waiting.keys() - self._question_timers.keys():
-            left = max(0.0, waiting[number].expires_at - time.time())
-            self._question_timers[number] = self.context.send_after(left, QuestionOver(question=number))
 
     async def _restart_agent(self) -> None:
         with suppress(ActorError):  # refused if the room is being stopped

@@ -85,6 +85,7 @@ class Course:
         self._by_message = False  # it is a message that interrupts which asked for that
         self._too_long = False
         self._unanswered = False  # it was cut off while its agent waited for an answer
+        self.delegating = False  # its agent waits for sub-agents, and does nothing until they have ended
         self._said = ""  # what it had answered before its run was cut off, which goes on behind that
         self._joining.forget()
         self._files.forget()
@@ -95,6 +96,8 @@ class Course:
         """Where the room is, as people are told it."""
         if self.questions.asking:
             return Phase.WAITING
+        if self.phase is Phase.RUNNING and self.delegating:
+            return Phase.DELEGATING
         if self.phase is Phase.IDLE and self.agent is None:
             return Phase.FAILED if self._failing else Phase.STARTING
         return self.phase
@@ -143,6 +146,7 @@ class Course:
         """There is no agent; a turn that it had is open again, or over if it was ended for its length."""
         asking = self.questions.asking
         self.agent = self.ready = None
+        self.delegating = False
         self._joining.lost_agent()
         steps = self._commands.cut_off()
         if self.phase is Phase.COMPACTING:
@@ -217,7 +221,7 @@ class Course:
 
     def _try_again(self, turn: Turn) -> list[Step]:
         if tries(turn) > MOST_ATTEMPTS:
-            return self._end(ends.quarantined(turn.id, self._crashes.loss, MOST_ATTEMPTS))
+            return self._end(ends.quarantined(turn, self._crashes.loss, MOST_ATTEMPTS))
         steps = self._show(turn.id)
         if self.agent is not None:
             self.phase = Phase.BEGINNING

@@ -8,12 +8,22 @@ from typing import Final, NamedTuple
 
 import msgspec
 
-from actors.messages import DeliveryKind, NewDelivery, Outcome, ToolCall, Turn
+from actors.messages import DeliveryKind, Mark, NewDelivery, Outcome, ToolCall, Turn
 from actors.rooms import trouble, words
+from actors.rooms.reports import subject
 from actors.rooms.steps import End
 
 TOO_LONG: Final = "The turn took too long and was ended."
 STOPPED: Final = "Stopped."
+MARKS: Final = {
+    Outcome.DONE: Mark.DONE,
+    Outcome.FAILED: Mark.FAILED,
+    Outcome.QUARANTINED: Mark.FAILED,
+    Outcome.STOPPED: Mark.STOPPED,
+    Outcome.INTERRUPTED: Mark.FAILED,
+    Outcome.WAITING: Mark.STOPPED,  # it goes on as the turn that the answer begins
+}
+"""What the messages of a turn bear when it has ended."""
 
 
 class Ending(NamedTuple):
@@ -52,9 +62,10 @@ def failed(turn: str, why: str) -> Ending:
     return Ending(Outcome.FAILED, "", (_report(turn, why),))
 
 
-def quarantined(turn: str, loss: trouble.Loss, most: int, said: str = "") -> Ending:
+def quarantined(turn: Turn, loss: trouble.Loss, most: int, said: str = "") -> Ending:
     """It was cut off `most` times, which is too often. `said`: what it had answered all the same."""
-    return Ending(Outcome.QUARANTINED, said, (*_answer(said), trouble.set_aside(turn, loss, most)))
+    report = trouble.set_aside(turn.id, loss, most, subject=subject(turn.inbounds))
+    return Ending(Outcome.QUARANTINED, said, (*_answer(said), report))
 
 
 def interrupted(turn: str, loss: trouble.Loss, running: Sequence[ToolCall], said: str = "") -> Ending:

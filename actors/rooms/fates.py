@@ -9,8 +9,8 @@ from enum import StrEnum
 from typing import Final, Literal
 
 from actors.messages import AgentLost, NewDelivery, Outcome, Turn
+from actors.resume import Again, Decision, Finished, GoOn
 from actors.rooms import trouble
-from actors.rooms.resume import Again, Decision, Finished, GoOn
 from actors.rooms.steps import Part, Step, TellPeople
 from actors.rooms.trouble import Loss
 

@@ -6,6 +6,7 @@ Pure: a message in, the steps that follow out. Wakes, pictures and the agent's e
 from actors.messages import (
     AgentLost,
     AgentReady,
+    AgentWaits,
     Compacted,
     ModelSet,
     PromptRefused,
@@ -39,6 +40,8 @@ def hear(turns: Turns, message: Message) -> list[Step]:
             return turns.settled(message)
         case SteerTaken():
             return turns.steer_taken(message)
+        case AgentWaits():
+            return turns.waits(message)
         case QuestionAsked():
             return turns.asked(message)
         case QuestionClosed():

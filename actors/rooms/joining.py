@@ -6,10 +6,12 @@ was told and not heard when the turn ends goes back to where it stood, and what 
 
 from collections.abc import Sequence
 
+from actors import resume
 from actors.messages import Entry, Queued, Room, Turn
-from actors.rooms import resume, words
+from actors.rooms import words
 from actors.rooms.files import Files
 from actors.rooms.line import Group, Line, groups
+from actors.rooms.reports import are_reports
 from actors.rooms.steps import Interrupt, Join, NoteBusy, Phase, SendSteer, Step, TellPeople
 
 
@@ -50,6 +52,8 @@ class Joining:
                 if not (stopping or self.interrupting):
                     self.interrupting = True
                     steps.append(Interrupt(turn.id))
+            elif are_reports(group):
+                continue  # nobody wrote them, so nobody is told that they wait
             elif phase is not Phase.BEGINNING and self._line.tell(group):
                 steps.append(NoteBusy(group[0], place))
         return steps

@@ -10,6 +10,7 @@ from typing import Final
 from actors.messages import BusyMode, DeliveryKind, NewDelivery, Queued, Room
 from actors.phrases import lasting
 from actors.rooms import words
+from actors.rooms.reports import are_reports, fits
 from actors.rooms.steps import AwaitBurst, LookAgain, Step, TellPeople
 from supervisor import Message
 
@@ -35,7 +36,7 @@ def groups(rows: Iterable[Queued]) -> list[Group]:
     """The rows in order, those of one burst that stand together as one."""
     found: list[list[Queued]] = []
     for row in rows:
-        if found and row.burst is not None and found[-1][-1].burst == row.burst:
+        if found and row.burst is not None and found[-1][-1].burst == row.burst and fits(row, found[-1]):
             found[-1].append(row)
         else:
             found.append([row])
@@ -101,8 +102,13 @@ class Line:
         return next((group for group in found if any(row.id == inbound for row in group)), ())
 
     def mode(self, group: Group, room: Room) -> BusyMode:
-        """What is done with this group: what a person chose for it, or wrote, or set for the room, or the default."""
+        """What is done with this group: what a person chose for it, or wrote, or set for the room, or the default.
+
+        Reports always wait: their agent was told that they come when it has ended its turn.
+        """
         first = group[0]
+        if are_reports(group):
+            return "follow_up"
         return self._chosen.get(first.id) or first.mode or room.settings.busy or self._busy
 
     def choose(self, group: Group, mode: BusyMode) -> None:
@@ -160,10 +166,11 @@ class Line:
             self._congested = False
             return None
         steps: list[Step] = [] if self._looking else [LookAgain(LOOK_EVERY)]
-        if not self._congested:
+        if not self._congested and not are_reports(group):
             self.note(group[0].id)
             steps.append(TellPeople((words.congested(group[0], self._backlog),)))
-        self._looking = self._congested = True
+            self._congested = True
+        self._looking = True
         return steps
 
     # --- bursts

@@ -1,7 +1,8 @@
 """What a command in one room does to others: their agents are ended, after what runs there was stopped.
 
 A part of the conversation. The rows say what is stopped and held; each room that is woken reads them and tells its
-people. Where nothing runs nobody ends a turn, so the word about what is held is said from here.
+people. Where nothing runs nobody ends a turn, so the word about what is held is said from here. With what runs in a
+room its sub-agents are ended.
 """
 
 from collections.abc import Callable
@@ -9,12 +10,15 @@ from typing import Any
 
 from actors.asking import insist
 from actors.messages import (
+    Decide,
     GetRoom,
+    ListSubagents,
     NewDelivery,
     Pull,
     RequestStop,
     Room,
     SendToSleep,
+    StopSubagents,
     StoreRequest,
     Tell,
     UnfinishedRooms,
@@ -34,11 +38,13 @@ class Neighbours:
         self,
         store: Ref[StoreRequest],
         router: Ref[Any],
+        registrar: Ref[Wake | Decide],
         outbox: Callable[[Room], Ref[Any]],
         say: Callable[[Ref[Any], Message], None],
     ) -> None:
         self._store = store
         self._router = router
+        self._registrar = registrar
         self._outbox = outbox
         self._say = say
 
@@ -57,7 +63,16 @@ class Neighbours:
                 self._say(self._router, WakeRoom(room=room))
             else:
                 await self._tell_of_held(room, command)
+        if stop:
+            await self._end_subagents(slug)
         self._say(self._router, SendToSleep(slug=slug))
+
+    async def _end_subagents(self, slug: str | None) -> None:
+        """Those of this room (None: of all); a turn that is to stop already cannot begin another in their place."""
+        rooms = {slug} if slug is not None else {sub.room for sub in await insist(self._store, ListSubagents())}
+        for room in sorted(rooms):
+            await insist(self._store, StopSubagents(room=room))
+        self._say(self._registrar, Wake())
 
     async def _tell_of_held(self, room: Room, command: int) -> None:
         work = await insist(self._store, Pull(slug=room.slug))

@@ -9,6 +9,7 @@ from actors.phrases import code
 from actors.rooms import trouble
 from actors.rooms.fates import MOST_ATTEMPTS
 from actors.rooms.line import groups
+from actors.rooms.reports import subject
 
 __all__ = ["set_aside"]
 
@@ -39,7 +40,8 @@ def set_aside(work: Work, loss: trouble.Loss) -> tuple[BeginTurn | EndTurn | Ans
 
 
 def _end(work: Work, turn: str, inbounds: tuple[Queued, ...], loss: trouble.Loss) -> EndTurn:
-    report = trouble.set_aside(turn, loss, MOST_ATTEMPTS, inbounds[0].message_id if inbounds else None)
+    reply_to = inbounds[0].message_id if inbounds else None
+    report = trouble.set_aside(turn, loss, MOST_ATTEMPTS, reply_to, subject(inbounds))
     return EndTurn(
         slug=work.room.slug,
         turn=turn,

@@ -14,8 +14,8 @@ KEPT_LINES: Final = 30
 LINE: Final = 120
 """Characters of one line."""
 
-ASKS: Final = "ask_user"
-"""The tool that asks a person: its question is a message, so it has no line."""
+SPEAKING: Final = frozenset({"ask_user", "report_progress"})
+"""The tools that say something to people, who see that itself: they have no line."""
 
 
 class _Shown(msgspec.Struct):
@@ -55,7 +55,7 @@ class Progress:
                 self._text = text
             case ToolStarted(call=call, tool=tool, summary=summary):
                 self._running[call] = tool
-                if tool != ASKS:
+                if tool not in SPEAKING:
                     self._add(call, _Shown(f"{tool}: {summary}" if summary else tool, tool=True, began=now))
             case ToolEnded(call=call, failed=failed):
                 self._running.pop(call, None)

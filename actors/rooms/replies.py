@@ -27,7 +27,7 @@ from actors.messages import (
     Usage,
 )
 from actors.phrases import block, code, inert
-from actors.rooms import trouble, words
+from actors.rooms import delegating, trouble, words
 from actors.rooms.ends import note
 from actors.rooms.steps import Answer, Known, Phase, RestartAgent, Sleep, Step
 
@@ -95,6 +95,8 @@ def reply(command: Queued, view: View, projects: Mapping[str, Path]) -> list[Ste
             after = "goes on" if view.turn is not None else "is kept"
             text = f"The agent of this room is started anew; what it was doing {after}."
             return [Answer(command, (note(text, command.message_id),)), RestartAgent()]
+        case "agents" | "spawn" | "apply" | "diff" | "discard":
+            return delegating.reply(command, argument, view.known.subagents, view.room.slug, view.known.now)
         case "create":
             return _create(command, argument, view, projects)
         case "recreate":
@@ -132,7 +134,7 @@ def _told(command: Queued, view: View) -> str:
     room, known = view.room, view.known
     match command.command:
         case "status":
-            return words.status(
+            status = words.status(
                 room,
                 doing=known.doing,
                 since=None if view.turn is None else view.turn.started_at,
@@ -143,6 +145,7 @@ def _told(command: Queued, view: View) -> str:
                 turn=view.turn,
                 now=known.now,
             )
+            return "\n".join((status, *delegating.in_status(known.subagents, room.slug, known.now)))
         case "threads":
             return _rooms(known.rooms, known.now)
         case "sessions":
@@ -206,12 +209,17 @@ def _topic(place: Place, name: str, topic: Topic) -> NewDelivery:
 
 def _kill(command: Queued, slug: str, view: View) -> list[Step]:
     if not slug:
-        return said(command, "Write /kill and a room's short name; /threads shows them.")
+        return said(command, "Write /kill and the id of a room (/threads shows them) or of a sub-agent (/agents).")
     if all(room.slug != slug for room in view.known.rooms):
-        return said(command, f"There is no room {code(slug)}; /threads shows those that there are.")
+        of_one = delegating.end_one(command, slug, view.known.subagents, view.room.slug)
+        unknown = f"There is no room and no sub-agent {code(slug)}; /threads and /agents show those that there are."
+        return said(command, unknown) if of_one is None else of_one
     if slug != view.room.slug and not command.owner:
         return said(command, "Only the owner may end what runs in another room.")
-    text = f"What runs in {code(slug)} is stopped, and its agent ended. Its session is kept: a message there goes on."
+    text = (
+        f"What runs in {code(slug)} is stopped, its sub-agents too, and its agent ended. Its session is kept: a "
+        "message there goes on."
+    )
     return [Sleep(slug, True, command.id), *said(command, text)]  # what was said has been done, whatever crashes
 
 
@@ -223,7 +231,10 @@ def _cleanup(command: Queued, argument: str) -> list[Step]:
             )
             return [Sleep(None, False, command.id), *said(command, text)]
         case "all" if command.owner:
-            text = "Everything that runs is stopped in all rooms, and all agents are ended. Their sessions are kept."
+            text = (
+                "Everything that runs is stopped in all rooms, sub-agents too, and all agents are ended. Their "
+                "sessions are kept."
+            )
             return [Sleep(None, True, command.id), *said(command, text)]
         case "all":
             return said(command, "Only the owner may end every agent; /cleanup sends the idle ones to sleep.")

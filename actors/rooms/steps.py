@@ -18,6 +18,7 @@ from actors.messages import (
     Room,
     RoomSettings,
     SessionInfo,
+    Subagent,
 )
 
 __all__ = [
@@ -25,7 +26,9 @@ __all__ = [
     "AwaitBurst",
     "Begin",
     "Close",
+    "Delegate",
     "End",
+    "EndSubagent",
     "FetchFiles",
     "GiveAnswer",
     "Interrupt",
@@ -35,6 +38,7 @@ __all__ = [
     "NoteBusy",
     "Open",
     "Part",
+    "PassOn",
     "Phase",
     "RestartAgent",
     "SendAbort",
@@ -52,11 +56,12 @@ __all__ = [
 
 
 class Phase(StrEnum):
-    """Where the conversation is, as people are told it too; the machine itself is never in the three marked ones."""
+    """Where the conversation is, as people are told it too; the machine itself is never in the four marked ones."""
 
     IDLE = "idle"
     STARTING = "starting"  # idle, with an agent that is not ready yet
     WAITING = "waiting for an answer"  # running, and the agent has asked a person
+    DELEGATING = "waiting for sub-agents"  # running, and the agent does nothing until they have ended
     FAILED = "failed"  # idle, with an agent that could not be started
     BEGINNING = "beginning"
     FETCHING = "fetching files"
@@ -71,6 +76,7 @@ class Known(NamedTuple):
     """What only the shell can see, at a pull. The lists are there if a waiting command asks for them.
 
     `now`: Unix seconds. `doing`: the agent's work in a few words. `failure`: why a part of the room ended last.
+    `subagents`: oldest first; those of other rooms are among them if a command names one.
     """
 
     now: float
@@ -78,6 +84,7 @@ class Known(NamedTuple):
     rooms: tuple[Room, ...] = ()
     sessions: tuple[SessionInfo, ...] = ()
     failure: str = ""
+    subagents: tuple[Subagent, ...] = ()
 
 
 # --- the store's ------------------------------------------------------------------------------------------------------
@@ -164,6 +171,27 @@ class Sleep(NamedTuple):
     slug: str | None
     stop: bool
     command: int
+
+
+class Delegate(NamedTuple):
+    """Begin a sub-agent with this task, as the command wants; then answer that with what became of it."""
+
+    command: Queued
+    task: str
+
+
+class PassOn(NamedTuple):
+    """Tell the registrar what is to become of what a sub-agent made. It answers the command, which waits for that."""
+
+    command: Queued
+    slug: str
+    what: Literal["apply", "diff", "discard"]
+
+
+class EndSubagent(NamedTuple):
+    """This sub-agent and all below it are to end."""
+
+    slug: str
 
 
 class TellPeople(NamedTuple):
@@ -293,6 +321,9 @@ Step = (
     | End
     | Answer
     | Sleep
+    | Delegate
+    | PassOn
+    | EndSubagent
     | TellPeople
     | NoteBusy
     | Open

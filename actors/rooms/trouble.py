@@ -114,10 +114,15 @@ def dropped(turn: str, loss: Loss) -> NewDelivery:
     return _report(text, ((_again(turn), LOG),), turn)
 
 
-def set_aside(turn: str, loss: Loss, most: int, reply_to: int | None = None) -> NewDelivery:
-    """It was cut off as often as a message may be. `reply_to`: the message that began it, if nobody else says so."""
+def set_aside(
+    turn: str, loss: Loss, most: int, reply_to: int | None = None, subject: str = "This message"
+) -> NewDelivery:
+    """It was cut off as often as a message may be. `reply_to`: the message that began it, if nobody else says so.
+
+    `subject`: what was cut off, as Markdown.
+    """
     opening = (
-        f"This message was tried {most} times and was cut off each time, so it is set aside and not tried again by "
+        f"{subject} was tried {most} times and was cut off each time, so it is set aside and not tried again by "
         "itself. The last time"
     )
     drop = Button(label="Drop", command="drop_aside", argument=turn)

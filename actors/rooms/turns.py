@@ -10,13 +10,15 @@ the files that came with the messages, and ending waits for commit 2. What waits
 `joining`'s, what people command `commanding`'s, what the agent asks `questions`', what cut a turn off `fates`'.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import msgspec
 
+from actors import resume
 from actors.messages import (
     AgentLost,
     AgentReady,
+    AgentWaits,
     Compacted,
     ModelSet,
     PromptRefused,
@@ -28,7 +30,7 @@ from actors.messages import (
     TurnSettled,
     Work,
 )
-from actors.rooms import ends, resume, trouble
+from actors.rooms import ends, trouble
 from actors.rooms.course import AGAIN, WITH_AGENT, Course
 from actors.rooms.fates import MOST_ATTEMPTS, ORDERLY, Fate, tries
 from actors.rooms.steps import (
@@ -146,10 +148,14 @@ class Turns(Course):
             return None
         return self._crashes.part(self.turn)
 
-    def recalled(self, event: Recalled) -> list[Step]:
-        """What the session holds of an earlier attempt."""
+    def awaits(self, event: Recalled) -> bool:
+        """Whether this is what it has asked for."""
+        return self.phase is Phase.RECALLING and self._is_about(event)
+
+    def recalled(self, event: Recalled, subagents: Sequence[str] = ()) -> list[Step]:
+        """What the session holds of an earlier attempt. `subagents`: begun in it, and not heard of yet."""
         turn = self.turn
-        if self.phase is not Phase.RECALLING or not self._is_about(event) or turn is None:
+        if not self.awaits(event) or turn is None:
             return []
         steps = self._joining.recalled(turn, event.entries)
         decision = resume.decide(event.entries)
@@ -160,7 +166,7 @@ class Turns(Course):
             return steps + self.questions.moved() + self._end(ending, event.leaf, told=True)
         loss, fate = self._crashes.loss, self._crashes.fate(decision)
         if tries(turn) > MOST_ATTEMPTS:
-            ending = ends.quarantined(turn.id, loss, MOST_ATTEMPTS, self._said)
+            ending = ends.quarantined(turn, loss, MOST_ATTEMPTS, self._said)
             return steps + self._end(ending, event.leaf, told=True)
         if fate is Fate.DROP:
             return steps + self._end(ends.dropped(turn.id, loss, self._said), event.leaf, told=True)
@@ -169,7 +175,7 @@ class Turns(Course):
         if fate is Fate.ASK:
             ending = ends.interrupted(turn.id, loss, decision.running, self._said)
             return steps + self._end(ending, event.leaf, told=True)
-        note = resume.answered(decision.note, self._commands.held_answers())
+        note = resume.answered(resume.delegated(decision.note, subagents), self._commands.held_answers())
         return [*steps, *self._crashes.note(turn, decision), *self._run(SendContinue(turn.id, note))]
 
     def refused(self, event: PromptRefused) -> list[Step]:
@@ -193,6 +199,12 @@ class Turns(Course):
         """The model has heard a message that joined."""
         if self._is_about(event):
             self._joining.taken(event.inbound)
+        return []
+
+    def waits(self, event: AgentWaits) -> list[Step]:
+        """The run waits for sub-agents, or does not any more."""
+        if self._runs(event):
+            self.delegating = event.waits
         return []
 
     def asked(self, event: QuestionAsked) -> list[Step]:
@@ -246,8 +258,8 @@ class Turns(Course):
 
     # --- whose fact it is
 
-    def _is_about(self, event: Recalled | SteerTaken | PromptRefused | TurnSettled) -> bool:
+    def _is_about(self, event: Recalled | SteerTaken | PromptRefused | TurnSettled | AgentWaits) -> bool:
         return event.incarnation == self.agent and self.turn is not None and event.turn == self.turn.id
 
-    def _runs(self, event: PromptRefused | TurnSettled) -> bool:
+    def _runs(self, event: PromptRefused | TurnSettled | AgentWaits) -> bool:
         return self.phase in (Phase.RUNNING, Phase.STOPPING) and self._is_about(event)

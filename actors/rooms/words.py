@@ -23,6 +23,7 @@ from actors.messages import (
     note_key,
 )
 from actors.phrases import ago, asking, code, inert, lasting, money, short, tokens
+from actors.rooms.reports import are_reports, called, is_report
 
 __all__ = [
     "YES_NO",
@@ -341,7 +342,12 @@ def prompt(
 
 
 def _said(row: Queued, before: Queued | None, *, now: float, group: bool) -> list[str]:
-    """One message's paragraphs: what there is to know about it, what it quotes, its words. `before`: the one above."""
+    """One message's paragraphs: what there is to know about it, what it quotes, its words. `before`: the one above.
+
+    A report says by itself whose it is and what it is about.
+    """
+    if is_report(row):
+        return [row.text.strip()]
     about = []
     if group and (before is None or before.person != row.person):
         about.append(short(row.name) or f"person {row.person}")
@@ -381,7 +387,9 @@ def _named(room: Room) -> str:
 
 
 def _quoted(rows: Sequence[Queued]) -> str:
-    """The beginning of what these messages say, or of what came without words."""
+    """The beginning of what these messages say, or of what came without words; reports by their names."""
+    if are_reports(rows):
+        return called(rows)
     words = short(" ".join(row.text for row in rows))
     if words:
         return f"“{inert(words)}”"

@@ -24,6 +24,7 @@ from actors.messages import (
 from actors.store.inbounds import places, waiting_commands, write
 from actors.store.outgoing import tell_room
 from actors.store.questions import Asked, answer, answered_by, asks, take_answer
+from actors.store.reports import burst_of
 from actors.store.rooms import Setting, make_room, room, room_at, wake
 from actors.store.stopping import STOPPING, keep_whole, stop
 from actors.store.texts import storable
@@ -121,7 +122,7 @@ def _has_place(db: apsw.Connection, home: Room, inbound: Inbound, capacity: int)
         }
         if states & {"queued", "held", "refused"}:
             return bool(states & {"queued", "held"})
-    return places(db, home.slug, "queued", "held") < capacity
+    return places(db, home.slug, "queued", "held", apart=burst_of(home.slug)) < capacity
 
 
 def _refuse(db: apsw.Connection, now: float, home: Room, inbound: Inbound, capacity: int) -> Refused:
@@ -136,7 +137,7 @@ def _refuse(db: apsw.Connection, now: float, home: Room, inbound: Inbound, capac
         "ORDER BY id DESC LIMIT ?) WHERE accepted_at >= ?",  # not all that were ever refused are looked at
         (home.slug, COUNTED, minute * 60),
     ).get
-    held = 0 if inbound.command is not None else places(db, home.slug, "held")
+    held = 0 if inbound.command is not None else places(db, home.slug, "held", apart=burst_of(home.slug))
     report = NewDelivery(
         kind=DeliveryKind.REPORT,
         text=refusal(capacity, refused, held),

@@ -7,9 +7,7 @@ affair; here are only the rows.
 import apsw
 
 from actors.messages import AnswerCommand
-from actors.store.errors import Conflict
-from actors.store.hops import note, of_inbound
-from actors.store.inbounds import drop, retry
+from actors.store.inbounds import answer, drop, retry
 from actors.store.outgoing import tell_room
 from actors.store.rooms import bind, no_open_turn, room, settle
 from actors.store.sessions import enter
@@ -19,12 +17,7 @@ from actors.store.stopping import drop_held, hold, keep_whole, release
 def answer_command(db: apsw.Connection, now: float, request: AnswerCommand) -> None:
     """A command is done, once. A session and a folder change only while no turn is open, for a turn belongs to them."""
     home = room(db, request.slug)
-    state = db.execute(
-        "SELECT state FROM inbound WHERE id = ? AND room = ? AND command IS NOT NULL", (request.inbound, home.slug)
-    ).get
-    if state is None:
-        raise Conflict("AnswerCommand", f"inbound {request.inbound} is no command of room {home.slug}")
-    if state == "done":
+    if not answer(db, now, "AnswerCommand", home.slug, request.inbound):
         return
     if request.new_session is not None:
         enter(db, now, "AnswerCommand", home, request.new_session)
@@ -44,6 +37,4 @@ def answer_command(db: apsw.Connection, now: float, request: AnswerCommand) -> N
     elif request.held == "hold":
         hold(db, now, home.slug, before=request.inbound)
         keep_whole(db, now, home.slug)
-    db.execute("UPDATE inbound SET state = 'done' WHERE id = ?", (request.inbound,))
-    note(db, now, of_inbound(request.inbound), "answered", str(request.inbound))
     tell_room(db, now, room(db, home.slug), request.deliveries, inbound=request.inbound)

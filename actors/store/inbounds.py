@@ -16,6 +16,11 @@ _QUEUED = (
     "command IS NOT NULL AND turn IS NOT NULL, steered FROM inbound"
 )
 
+_WITHDRAW = (
+    "UPDATE inbound SET state = 'dropped', held_after = NULL WHERE key = ? AND state IN ('queued', 'held') RETURNING id"
+)
+_BRING_BACK = "UPDATE inbound SET state = 'queued' WHERE key = ? AND state = 'dropped' RETURNING id"
+
 
 def write(
     db: apsw.Connection, now: float, slug: str, inbound: Inbound, state: str = "queued", title: str | None = None
@@ -135,6 +140,23 @@ def drop(db: apsw.Connection, now: float, slug: str, inbound: int) -> None:
             note(db, now, of_inbound(row), "dropped", str(row))
 
 
+def withdraw(db: apsw.Connection, now: float, key: str) -> bool:
+    """What waits under this key, or is held, is not needed any more; False if nothing does."""
+    return _turn_over(db, now, "withdrawn", _WITHDRAW, key) is not None
+
+
+def bring_back(db: apsw.Connection, now: float, key: str) -> int | None:
+    """What was withdrawn waits again, where it stood; its id."""
+    return _turn_over(db, now, "given back", _BRING_BACK, key)
+
+
+def _turn_over(db: apsw.Connection, now: float, what: str, statement: str, key: str) -> int | None:
+    row: int | None = db.execute(statement, (key,)).get
+    if row is not None:
+        note(db, now, of_inbound(row), what, key)
+    return row
+
+
 def retry(db: apsw.Connection, now: float, slug: str, turn: str) -> None:
     """The messages of a turn that failed are queued once more, as new ones, unless they were before."""
     if not can_retry(db, slug, turn):
@@ -171,6 +193,20 @@ def can_retry(db: apsw.Connection, slug: str, turn: str) -> bool:
 def see_end(db: apsw.Connection, slug: str, turn: str) -> None:
     """A turn has ended: the commands that wait in its room bear it from now on, so that none stops the next one too."""
     db.execute("UPDATE inbound SET turn = ? WHERE room = ? AND state = 'queued' AND command IS NOT NULL", (turn, slug))
+
+
+def answer(db: apsw.Connection, now: float, request: str, slug: str, command: int) -> bool:
+    """A command of this room is done; False if it was. Raises `Conflict` in the name of that request if it is none."""
+    state = db.execute(
+        "SELECT state FROM inbound WHERE id = ? AND room = ? AND command IS NOT NULL", (command, slug)
+    ).get
+    if state is None:
+        raise Conflict(request, f"inbound {command} is no command of room {slug}")
+    if state == "done":
+        return False
+    db.execute("UPDATE inbound SET state = 'done' WHERE id = ?", (command,))
+    note(db, now, of_inbound(command), "answered", str(command))
+    return True
 
 
 def saved_file(db: apsw.Connection, request: SavedFile) -> None:

@@ -3,6 +3,8 @@
 `schema` climbs them, and says which it has climbed. A step that was released is never changed again.
 """
 
+from actors.store.version_3 import VERSION_3
+
 VERSION_1 = """
 CREATE TABLE rooms (
     slug       TEXT PRIMARY KEY,
@@ -348,5 +350,5 @@ CREATE TABLE groups (
 ) STRICT, WITHOUT ROWID;
 """
 
-LADDER = (VERSION_1, VERSION_2)
+LADDER = (VERSION_1, VERSION_2, VERSION_3)
 """From an empty file to the newest version."""

@@ -103,6 +103,19 @@ def queue_delivery(
     return delivery
 
 
+def again(db: apsw.Connection, new: NewDelivery) -> NewDelivery:
+    """The same as a message of its own if the one with its key has arrived where nothing can be edited."""
+    known = None if new.key is None else _known(db, new.key)
+    if known is None:
+        return new
+    fixed = db.execute(
+        "SELECT count(*) FROM deliveries JOIN parts ON parts.delivery = deliveries.id "
+        "WHERE deliveries.id = ? AND state = 'sent' AND message_id IS NULL",
+        (known,),
+    ).get
+    return msgspec.structs.replace(new, key=f"{new.key}:again") if fixed else new
+
+
 def reword(db: apsw.Connection, now: float, key: str, text: str) -> None:
     """Changes what the delivery of that key says, if there is one, and takes its buttons away."""
     known = _known(db, key)

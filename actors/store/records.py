@@ -11,6 +11,8 @@ from actors.messages import (
     Amend,
     AnswerCommand,
     Approve,
+    AwaitReport,
+    BeginRun,
     BeginTurn,
     CloseQuestion,
     Deny,
@@ -19,20 +21,26 @@ from actors.messages import (
     DropQuarantined,
     Due,
     Edited,
+    EndSubagent,
     EndTurn,
     FailRoom,
     GetAccess,
     GetRoom,
+    GetSubagent,
+    GrantSlot,
     GroupOffered,
     JoinTurn,
     Knock,
     ListQuarantined,
     ListRooms,
+    ListSubagents,
     MigrateChat,
     OpenQuestion,
     Pairings,
+    PartRun,
     PartTurn,
     People,
+    PrepareSubagent,
     Press,
     PreviewGone,
     PreviewShown,
@@ -42,13 +50,19 @@ from actors.messages import (
     RenameRoom,
     RequestStop,
     RetryQuarantined,
+    ReturnReports,
     SavedFile,
+    SearchHistory,
     Sending,
     Sent,
     Sessions,
+    SettleResult,
+    Spawn,
     StalePreviews,
+    StopSubagents,
     StoreRequest,
     Tell,
+    TellReport,
     TopicGone,
     TopicMade,
     Trace,
@@ -56,6 +70,7 @@ from actors.messages import (
     Unfinished,
     UnfinishedRooms,
     Unsent,
+    WaitForChildren,
 )
 from actors.store import (
     acceptance,
@@ -63,6 +78,7 @@ from actors.store import (
     commands,
     deliveries,
     groups,
+    history,
     inbounds,
     outgoing,
     pairings,
@@ -71,8 +87,13 @@ from actors.store import (
     previews,
     quarantine,
     questions,
+    reports,
+    results,
     rooms,
     sessions,
+    spawning,
+    subagent_rows,
+    subagents,
     topics,
     traces,
     turns,
@@ -145,6 +166,36 @@ def apply(db: apsw.Connection, setting: Setting, request: StoreRequest) -> objec
             return quarantine.drop_quarantined(db, now, request)
         case Trace():
             return traces.trace(db, request)
+        case Spawn():
+            return spawning.spawn(db, setting, request)
+        case GetSubagent():
+            return subagent_rows.get_subagent(db, request)
+        case ListSubagents():
+            return subagent_rows.list_subagents(db, request)
+        case PrepareSubagent():
+            return subagents.prepare_subagent(db, now, request)
+        case BeginRun():
+            return subagents.begin_run(db, now, request)
+        case WaitForChildren():
+            return subagents.wait_for_children(db, request)
+        case GrantSlot():
+            return subagents.grant_slot(db, request)
+        case StopSubagents():
+            return subagents.stop_subagents(db, now, request)
+        case EndSubagent():
+            return subagents.end_subagent(db, now, request)
+        case AwaitReport():
+            return reports.await_report(db, request)
+        case TellReport():
+            return reports.tell_report(db, now, request)
+        case ReturnReports():
+            return reports.return_reports(db, now, request)
+        case SettleResult():
+            return results.settle_result(db, now, request)
+        case SearchHistory():
+            return history.search_history(db, request)
+        case PartRun():
+            subagents.part_run(db, now, request)
         case FailRoom():
             turns.fail_room(db, now, request)
         case PartTurn():

@@ -69,7 +69,7 @@ def has_failed(db: apsw.Connection, slug: str) -> bool:
 
 def make_room(db: apsw.Connection, setting: Setting, place: Place, title: str, binding: Binding | None = None) -> Room:
     """A new room with a name and a session of its own, and a workspace of its own if it is not bound to a project."""
-    slug = slug_for(place, title, taken={each for (each,) in db.execute("SELECT slug FROM rooms")})
+    slug = slug_for(place, title, taken=names(db))
     session = f"{slug}-{setting.token}"
     db.execute(
         "INSERT INTO rooms (slug, front, chat, thread, title, workspace, project, session_id, created_at, updated_at) "
@@ -90,6 +90,11 @@ def make_room(db: apsw.Connection, setting: Setting, place: Place, title: str, b
         "INSERT INTO sessions (id, room, began_at, used_at) VALUES (?1, ?2, ?3, ?3)", (session, slug, setting.now)
     )
     return room(db, slug)
+
+
+def names(db: apsw.Connection) -> set[str]:
+    """Every slug that there is, for rooms and sub-agents have their names from one store."""
+    return {each for (each,) in db.execute("SELECT slug FROM rooms UNION ALL SELECT slug FROM subagents")}
 
 
 def wake(db: apsw.Connection, slug: str) -> None:

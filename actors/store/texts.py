@@ -15,6 +15,12 @@ TEXT_LIMIT = 2**20
 SLUG_LIMIT = 32
 """Characters of a slug."""
 
+TASK_SLUG_LIMIT = 24
+"""Characters of a sub-agent's."""
+
+_LOOKED_AT = 1000
+"""Characters of a task in which words for its name are looked for."""
+
 
 def storable(text: str) -> str:
     """The text as SQLite can hold it: half surrogates become `?`, and what is over `TEXT_LIMIT` is cut with a word."""
@@ -31,17 +37,28 @@ def slug_for(place: Place, title: str, taken: Container[str]) -> str:
     Safe as the name of a folder. The console's room is `console`; a title without such words yields to the place's ids.
     """
     base = place.front if place.front == "console" else _words(title) or _words(_address(place))
+    return _unlike(base, SLUG_LIMIT, taken)
+
+
+def slug_of_task(task: str, taken: Container[str]) -> str:
+    """A short name for a new sub-agent that is not in `taken`, as a room's: the first words of its task, or `agent`."""
+    words = _words(task[:_LOOKED_AT], _LOOKED_AT)
+    whole = words if len(words) <= TASK_SLUG_LIMIT else words[: TASK_SLUG_LIMIT + 1].rpartition("-")[0]
+    return _unlike(whole or words[:TASK_SLUG_LIMIT] or "agent", TASK_SLUG_LIMIT, taken)
+
+
+def _unlike(base: str, limit: int, taken: Container[str]) -> str:
     if base not in taken:
         return base
     number = 2
-    while (slug := f"{base[: SLUG_LIMIT - len(str(number)) - 1].rstrip('-')}-{number}") in taken:
+    while (slug := f"{base[: limit - len(str(number)) - 1].rstrip('-')}-{number}") in taken:
         number += 1
     return slug
 
 
-def _words(text: str) -> str:
+def _words(text: str, limit: int = SLUG_LIMIT) -> str:
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode().lower()
-    return "-".join(re.findall("[a-z0-9]+", plain))[:SLUG_LIMIT].rstrip("-")
+    return "-".join(re.findall("[a-z0-9]+", plain))[:limit].rstrip("-")
 
 
 def _address(place: Place) -> str:

@@ -18,6 +18,7 @@ from actors.messages import (
     Pull,
     RequestStop,
     Room,
+    SubagentState,
     Turn,
     Unfinished,
     Work,
@@ -28,9 +29,11 @@ from actors.store.hops import note, note_all, of_inbound, of_turn
 from actors.store.inbounds import give_back, held_in, see_end, take, taken_by, waiting_in
 from actors.store.outgoing import tell_room
 from actors.store.questions import cancel_questions, open_questions
+from actors.store.reports import leave_turn
 from actors.store.rooms import has_failed, room, room_at, wake
 from actors.store.sessions import use
 from actors.store.stopping import hold, hold_returned, is_stopping, keep_whole, stop_turn
+from actors.store.subagents import stop_below
 from actors.store.texts import storable
 
 
@@ -120,9 +123,13 @@ def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
     use(db, now, home.session_id)
     for inbound in request.returned:
         give_back(db, now, "EndTurn", request.turn, inbound)
+    unheard, awaited = leave_turn(db, now, home.slug)
+    if request.outcome is Outcome.STOPPED:
+        stop_below(db, now, awaited, SubagentState.CANCELLED, quiet=True)
+    returned = (*request.returned, *unheard)
     if request.hold or is_stopping(db, home.slug):
-        hold_returned(db, now, home.slug, request.turn, request.returned)
-    if request.returned:
+        hold_returned(db, now, home.slug, request.turn, returned)
+    if returned:
         keep_whole(db, now, home.slug)
     state = "quarantined" if request.outcome is Outcome.QUARANTINED else "done"
     db.execute("UPDATE inbound SET state = ? WHERE turn = ?", (state, request.turn))

@@ -42,12 +42,14 @@ class Command(NamedTuple):
 class Group(NamedTuple):
     """Commands under one word: `approve` of the group `pair` is the verb `pair approve`.
 
-    `default`: the command that the word alone stands for; it takes no arguments.
+    `default`: the command that the word alone stands for; it takes no arguments, unless the group is `open`: then it
+    also gets all words that begin with no command.
     """
 
     summary: str
     commands: Mapping[str, Command]
     default: str
+    open: bool = False
 
 
 def main(
@@ -64,7 +66,7 @@ def main(
     """
     commands = {**COMMANDS, **(more or {})}
     parser = _parser(commands)
-    options = parser.parse_args(argv)
+    options = parser.parse_args(_spelt_out(sys.argv[1:] if argv is None else argv, commands))
     if options.socket is None and default_socket is None:
         parser.error("say which service: --socket FILE")
     try:
@@ -94,6 +96,26 @@ def _ask(path: str, command: Command | Group, options: Namespace) -> list[str]:
     return command.show(answer, _style(options))
 
 
+def _spelt_out(argv: Sequence[str], commands: Mapping[str, Command | Group]) -> list[str]:
+    """The arguments, with the default command of an open group where it was left out."""
+    words = list(argv)
+    at = _next_word(words, 0)
+    group = commands.get(words[at]) if at < len(words) else None
+    if isinstance(group, Group) and group.open:
+        following = _next_word(words, at + 1)
+        helped = {"-h", "--help"} & set(words[at + 1 : following])
+        if not helped and (following >= len(words) or words[following] not in group.commands):
+            words.insert(at + 1, group.default)
+    return words
+
+
+def _next_word(words: Sequence[str], at: int) -> int:
+    """Where the next one is that is no option and no option's value."""
+    while at < len(words) and words[at].startswith("-"):
+        at += 2 if len(words[at]) > len("--") and "--socket".startswith(words[at]) else 1
+    return at
+
+
 def _parser(commands: Mapping[str, Command | Group]) -> ArgumentParser:
     parser = ArgumentParser(prog="actorctl", description="Look at the tree of a running service and steer it.")
     _common_arguments(parser)
@@ -105,7 +127,8 @@ def _parser(commands: Mapping[str, Command | Group]) -> ArgumentParser:
         if isinstance(command, Command):
             command.arguments(verb)
             continue
-        verb.epilog = f"Without a command: {command.default}."
+        also = ", which takes what else is written" if command.open else ""
+        verb.epilog = f"Without a command: {command.default}{also}."
         words = verb.add_subparsers(dest="word", metavar="COMMAND", prog=verb.prog)
         verb.set_defaults(word=command.default)
         for word, one in command.commands.items():

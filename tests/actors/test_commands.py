@@ -21,10 +21,11 @@ from actors.messages import Button
 TAKE_WORDS = [
     *("steer", "queue", "compact", "resume", "model", "think", "topic"),
     *("create", "verbose", "listen", "mute", "kill", "cleanup"),
+    *("spawn", "apply", "diff", "discard"),
 ]
 COMMANDS = [
     *TAKE_WORDS,
-    *("help", "new", "stop", "status", "threads", "sessions", "usage", "restart", "whoami"),
+    *("help", "new", "stop", "status", "threads", "sessions", "usage", "restart", "whoami", "agents"),
 ]
 
 
@@ -39,6 +40,8 @@ COMMANDS = [
         ("/stop at once", "stop"),
         ("/new\nfix it", "new"),
         ("/model gpt", "model"),
+        ("/spawn count the\nlines", "spawn"),
+        ("/apply@MyBot shop-2", "apply"),
         ("/cancel", "stop"),
         ("/abort", "stop"),
         ("/reset", "new"),
@@ -125,6 +128,9 @@ def test_which_commands_take_words() -> None:
         ("st", "stop"),
         ("compat", "compact"),
         ("session", "sessions"),
+        ("agent", "agents"),
+        ("spwan", "spawn"),
+        ("disc", "discard"),
         ("reason", "think"),
         ("xyzzy", None),
     ],
@@ -142,7 +148,7 @@ def test_help_names_every_command_once_and_fits_a_screen() -> None:
     lines = help_text().splitlines()
     named = [line[1:].split()[0] for line in lines if line.startswith("/")]
     assert sorted(named) == sorted(set(COMMANDS) - {"help"})
-    assert len(lines) <= 25
+    assert len(lines) <= 31
     assert max(map(len, lines)) <= 55
 
 

@@ -2,20 +2,22 @@
 
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
+import msgspec
 import trio
 
 from actors.console.lines import Lines
-from actors.messages import Place, Room
+from actors.messages import Place, Room, Subagent
 from actors.paths import locate
 from actors.pi.demo_server import DemoServer
+from actors.pi.host_tools import OF_SUBAGENTS, OF_THE_DEEPEST
 from actors.pi.installation import AgentPlan, Installation
 from actors.pi.live import START_DEADLINE
 from actors.pi.process import CLAIM_PATIENCE
 from actors.pi.providers import compatible
 from actors.settings import Secret, Settings, TelegramSettings
-from actors.tree import POOL, ConsoleParts, Parts, room_spec, tree
+from actors.tree import ConsoleParts, Parts, room_spec, subagent_spec, tree
 from supervisor import ChildSpec, DynamicSupervisor, Restart, Strategy, Supervisor, System
 from supervisor.asking import asked_by, declared, rings
 
@@ -25,8 +27,28 @@ ROOM = Room(
 )  # fmt: skip
 
 
-def planted(tmp_path: Path) -> tuple[Supervisor, ChildSpec[Any]]:
-    """A service with everything on, and one of its rooms."""
+SUB = Subagent(
+    slug="tidy-up", room="lab", parent=None, turn="t1", by=None, depth=1, task="tidy up", isolation="copy", model=None,
+    timeout=60.0, session_id="tidy-up-1", created_at=0.0,
+)  # fmt: skip
+
+
+class Planted(NamedTuple):
+    """A service with everything on, one of its rooms, one of its sub-agents, and the deepest that there can be."""
+
+    whole: Supervisor
+    room: ChildSpec[Any]
+    sub: ChildSpec[Any]
+    deepest: ChildSpec[Any]
+
+    @property
+    def pooled(self) -> dict[str, ChildSpec[Any]]:
+        """What may be in the pools, by the path of who looks after them."""
+        return {"/service/rooms/router": self.room, "/service/subagents/registrar": self.sub}
+
+
+def planted(tmp_path: Path) -> Planted:
+    """It, as specs."""
     places = {"THREADS_DIR": str(tmp_path), "DISPATCHD_SOCKET": str(tmp_path / "ctl.sock")}
     nowhere = Path("/nowhere")
     plan = AgentPlan(
@@ -46,11 +68,13 @@ def planted(tmp_path: Path) -> tuple[Supervisor, ChildSpec[Any]]:
         finished=trio.Event(),
         interrupt=[],
     )
-    made: list[tuple[Supervisor, ChildSpec[Any]]] = []
+    made: list[Planted] = []
 
     def plant(system: System) -> Supervisor:
-        made.append((tree(parts, system), room_spec(parts, system, ROOM)))
-        return made[0][0]
+        deepest = msgspec.structs.replace(SUB, slug="deep", parent="tidy-up", depth=2)
+        subs = (subagent_spec(parts, system, SUB), subagent_spec(parts, system, deepest))
+        made.append(Planted(tree(parts, system), room_spec(parts, system, ROOM), *subs))
+        return made[0].whole
 
     System(plant, "dispatchd")
     return made[0]
@@ -74,7 +98,7 @@ def shape(supervisor: Supervisor) -> dict[str, Any]:
 
 
 async def test_it_stands_as_it_is_drawn(tmp_path: Path) -> None:
-    whole, room = planted(tmp_path)
+    whole, room, sub, _ = planted(tmp_path)
     assert shape(whole) == {
         "control": None,
         "store": None,
@@ -83,11 +107,12 @@ async def test_it_stands_as_it_is_drawn(tmp_path: Path) -> None:
             "demo_model": {"server": None},
             "cages": None,
             "rooms": {"pool": None, "router": None},
+            "subagents": {"pool": None, "registrar": None},
             "telegram": {"gateway": None},
             "console": {"reader": None},
         },
     }
-    order = ["outbox", "demo_model", "cages", "rooms", "telegram", "console"]
+    order = ["outbox", "demo_model", "cages", "rooms", "subagents", "telegram", "console"]
     assert list(shape(whole)["service"]) == order  # sinks first
     rooms, pool = child(whole, "service/rooms").factory, child(whole, "service/rooms/pool").factory
     assert isinstance(rooms, Supervisor)
@@ -97,10 +122,22 @@ async def test_it_stands_as_it_is_drawn(tmp_path: Path) -> None:
     assert (room.id, room.restart) == ("lab", Restart.TEMPORARY)
     assert [spec.id for spec in room.factory.children] == ["conversation", "agent"]
     assert room.factory.strategy is Strategy.REST_FOR_ONE
+    assert isinstance(sub.factory, Supervisor)
+    assert (sub.id, sub.restart, sub.factory.strategy) == ("tidy-up", Restart.TEMPORARY, Strategy.REST_FOR_ONE)
+    assert [spec.id for spec in sub.factory.children] == ["subagent", "agent"]
+
+
+async def test_the_deepest_sub_agents_cannot_begin_others(tmp_path: Path) -> None:
+    _, _, sub, deepest = planted(tmp_path)
+    for spec, tools in ((sub, OF_SUBAGENTS), (deepest, OF_THE_DEEPEST)):
+        assert isinstance(spec.factory, Supervisor)
+        agent = spec.factory.children[1].factory
+        assert isinstance(agent, partial)
+        assert agent.keywords["tools"] == tools
 
 
 async def test_what_is_risky_gives_up_alone(tmp_path: Path) -> None:
-    whole, _ = planted(tmp_path)
+    whole, *_ = planted(tmp_path)
     for name in ("outbox/telegram", "outbox/files", "outbox/console", "demo_model", "telegram", "console"):
         spec = child(whole, f"service/{name}")
         assert spec.is_supervisor
@@ -108,20 +145,29 @@ async def test_what_is_risky_gives_up_alone(tmp_path: Path) -> None:
 
 
 async def test_a_room_whose_pi_hangs_at_each_start_gives_up_too(tmp_path: Path) -> None:
-    _, room = planted(tmp_path)
+    _, room, *_ = planted(tmp_path)
     assert isinstance(room.factory, Supervisor)
     intensity, backoff = room.factory.intensity, room.factory.backoff
     most = (intensity.restarts + 1) * (CLAIM_PATIENCE + START_DEADLINE)
     assert most + (1 + backoff.jitter) * backoff.least(intensity.restarts) < intensity.within
 
 
+def grown(there: Planted) -> tuple[dict[str, tuple[str, ...]], list[str]]:
+    """Who asks whom, with what may be in the pools; and the order in which all of them start."""
+    graph = declared(there.whole)
+    order = [*graph]
+    for after, spec in there.pooled.items():
+        assert isinstance(spec.factory, Supervisor)
+        pool = after.rpartition("/")[0] + "/pool"
+        asked = {f"{pool}/{spec.id}/{each.id}": each for each in spec.factory.children}
+        graph |= {path: asked_by(each, path) for path, each in asked.items()}
+        at = order.index(after)
+        order[at:at] = asked
+    return graph, order
+
+
 async def test_nobody_can_wait_for_himself(tmp_path: Path) -> None:
-    whole, room = planted(tmp_path)
-    graph = declared(whole)
-    assert isinstance(room.factory, Supervisor)
-    for spec in room.factory.children:
-        path = f"{POOL}/{room.id}/{spec.id}"
-        graph[path] = asked_by(spec, path)
+    graph, _ = grown(planted(tmp_path))
     assert rings(graph) == []
     asked = {path for paths in graph.values() for path in paths}
     assert asked <= set(graph), "somebody asks an actor that is not there"
@@ -130,21 +176,13 @@ async def test_nobody_can_wait_for_himself(tmp_path: Path) -> None:
 
 
 async def test_questions_go_to_those_who_started_before(tmp_path: Path) -> None:
-    whole, room = planted(tmp_path)
-    order = [*declared(whole)]
-    at = order.index("/service/rooms/router")
-    assert isinstance(room.factory, Supervisor)
-    order[at:at] = [f"{POOL}/{room.id}/{spec.id}" for spec in room.factory.children]
-    graph = declared(whole)
-    for spec in room.factory.children:
-        path = f"{POOL}/{room.id}/{spec.id}"
-        graph[path] = asked_by(spec, path)
+    graph, order = grown(planted(tmp_path))
     late = [(path, asked) for path, paths in graph.items() for asked in paths if order.index(asked) > order.index(path)]
     assert late == []
 
 
 async def test_a_room_knows_its_fate_and_whether_it_gave_up(tmp_path: Path) -> None:
-    _, room = planted(tmp_path)
+    _, room, *_ = planted(tmp_path)
     assert isinstance(room.factory, Supervisor)
     made = room.factory.children[0].factory
     assert isinstance(made, partial)

@@ -41,7 +41,7 @@ class Service:
 
     def pis(self) -> list[int]:
         """The process ids of its agents."""
-        return [pid for pid, parent in _parents() if parent == self.process.pid]
+        return [pid for pid, parent in parents() if parent == self.process.pid]
 
 
 @asynccontextmanager
@@ -52,14 +52,18 @@ async def open_service(
     groups: Iterable[int] = (),
     environ: Mapping[str, str],
     argv: tuple[str, ...] = DISPATCHD,
+    config: str = "",
 ) -> AsyncIterator[Service]:
-    """A service that speaks to the Bot API at `base_url`; `environ` beside what every service gets here."""
+    """A service that speaks to the Bot API at `base_url`; `environ` beside what every service gets here.
+
+    `config`: more lines of its configuration file.
+    """
     with home_folder() as home:
-        config = home / "config/dispatchd"
-        config.mkdir(parents=True)
+        place = home / "config/dispatchd"
+        place.mkdir(parents=True)
         lines = ["[telegram]", f"base_url = {json.dumps(base_url)}"]
         lines += [f"allowed_user_ids = {list(people)}", f"allowed_group_ids = {list(groups)}"]
-        (config / "config.toml").write_text("\n".join(lines) + "\n")
+        (place / "config.toml").write_text("\n".join([*lines, config]) + "\n")
         own = {
             "HOME": str(home),
             "PATH": os.environ["PATH"],
@@ -128,7 +132,8 @@ def own_share(pid: int) -> int:
     return sum(int(line.split()[1]) * 1024 for line in lines if line.startswith("Pss:"))
 
 
-def _parents() -> Iterator[tuple[int, int]]:
+def parents() -> Iterator[tuple[int, int]]:
+    """All processes, each with that of its parent."""
     for folder in Path("/proc").glob("[0-9]*"):
         try:
             yield int(folder.name), int((folder / "stat").read_text().rpartition(")")[2].split()[1])

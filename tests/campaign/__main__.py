@@ -1,4 +1,4 @@
-"""`python -m tests.campaign [kill|isolation|outage|figures] …`: the service under fire, in tables; `--help` says how.
+"""`python -m tests.campaign [NAME] …`: the service under fire, in tables; `--help` names them and says how.
 
 Each campaign is a module of this folder with `options(parser)`, which adds its own, and `run(options)`, which returns
 its tables. Without a name all of them run, one after the other. The exit code is 1 if a promise was broken. Loopback
@@ -17,7 +17,7 @@ import trio
 
 from tests.campaign.table import Line, Table, shown
 
-NAMES: Final = ("kill", "isolation", "outage", "figures")
+NAMES: Final = ("kill", "isolation", "outage", "subagents", "figures")
 
 
 class Campaign(Protocol):

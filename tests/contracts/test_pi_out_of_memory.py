@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import msgspec
 import pytest
@@ -27,8 +28,8 @@ class Bounded(AgentPlan, frozen=True, kw_only=True):
 
     way: str
 
-    def spec(self, room: Room, mark: str) -> LaunchSpec:
-        spec = super().spec(room, mark)
+    def spec(self, room: Room, mark: str, *given: Any, **more: Any) -> LaunchSpec:
+        spec = super().spec(room, mark, *given, **more)
         node, *rest = spec.argv
         if self.way == "heap":
             return msgspec.structs.replace(spec, argv=(node, "--max-old-space-size=150", *rest))

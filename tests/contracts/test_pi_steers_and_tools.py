@@ -201,6 +201,27 @@ async def test_a_host_tool_asks_the_host_with_its_mark_and_takes_its_word(rig: R
     assert [text for role, text in rig.requests()[-1] if role == "tool"] == ["On its way.", "No such file."]
 
 
+async def test_the_calls_of_one_message_run_side_by_side_and_their_results_come_together(rig: Rig) -> None:
+    asks = ToolCall("ask_user", {"question": "Which?"}, id="call_2")
+    rig.script(Reply(tool=ToolCall("send_file", {"path": "a.txt"}), more=(asks,)), Reply(deltas=("thanks",)))
+    pi = await rig.start()
+    await begin(pi, "go")
+    first, before = await pi.until(DialogRequested)
+    second, between = await pi.until(DialogRequested)
+    assert [output.name for output in before if isinstance(output, ToolStarted)] == ["send_file", "ask_user"]
+    assert not any(isinstance(output, ToolStarted) for output in between)
+    for dialog, name, word in ((second, "ask_user", "this"), (first, "send_file", "sent")):
+        line = pi.session.answer(DialogValue(id=dialog.id, value=result(word)))
+        assert line is not None
+        await pi.proc.write(line)
+        ended, before = await pi.until(ToolEnded)
+        assert ended.name == name
+        assert not any(isinstance(output, MessageEnded) for output in before)
+    told = [output.text for output in (await pi.until(Settled))[1] if isinstance(output, MessageEnded)]
+    assert told == ["sent", "this", "thanks"]
+    assert [text for role, text in rig.requests()[-1] if role == "tool"] == ["sent", "this"]
+
+
 async def test_an_abort_ends_a_host_call_and_pi_says_only_that_the_tool_has_ended(rig: Rig) -> None:
     rig.script(Reply(tool=ToolCall("ask_user", {"question": "Which?", "options": ["A", "B"]})))
     pi = await rig.start()

@@ -29,6 +29,7 @@ class ToolCall(msgspec.Struct, frozen=True):
 class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     """One answer, streamed in this order: the text's deltas, the tool call, the end.
 
+    `more`: calls that it makes beside `tool`, in the same message; each needs an id of its own.
     `hold` keeps the stream open after the deltas until the client leaves; a `status` other than 200 is sent at once.
     `pause`: seconds until the answer begins; `gap`: seconds between two of its events.
     """
@@ -39,6 +40,7 @@ class Reply(msgspec.Struct, frozen=True, omit_defaults=True):
     status: int = 200
     pause: float = 0.0
     gap: float = 0.0
+    more: tuple[ToolCall, ...] = ()
 
 
 class FakeLLM:
@@ -118,9 +120,9 @@ class FakeLLM:
 def _chunks(reply: Reply) -> list[bytes]:
     """The events of one streamed answer; a held one has no end."""
     deltas: list[dict[str, object]] = [{"content": text} for text in reply.deltas]
-    if reply.tool is not None:
-        function = {"name": reply.tool.name, "arguments": msgspec.json.encode(reply.tool.arguments).decode()}
-        deltas.append({"tool_calls": [{"index": 0, "id": reply.tool.id, "type": "function", "function": function}]})
+    for index, tool in enumerate(() if reply.tool is None else (reply.tool, *reply.more)):
+        function = {"name": tool.name, "arguments": msgspec.json.encode(tool.arguments).decode()}
+        deltas.append({"tool_calls": [{"index": index, "id": tool.id, "type": "function", "function": function}]})
     events = [_event({"choices": [{"index": 0, "delta": delta, "finish_reason": None}]}) for delta in deltas]
     if reply.hold:
         return events

@@ -33,7 +33,7 @@ from tests.fakes.pi_session import (
     texts_of,
     user_message,
 )
-from tests.fakes.pi_tools import run_tool
+from tests.fakes.pi_tools import run_tools
 from tests.fakes.pi_wire import emit, emit_raw, failure, success, update
 
 COMMAND = (sys.executable, "-S", "-E", os.path.abspath(__file__))  # what starts it; pi's own arguments follow
@@ -265,9 +265,8 @@ class FakePi(Choices):
                 answer = self.complete(assistant_message([], "error", errorMessage="This operation was aborted"))
             else:
                 answer = yield from self.assistant()
-            results: list[Record] = []
-            for call in [block for block in answer["content"] if block["type"] == "toolCall"]:
-                results += [self.complete((yield from run_tool(self, call)))]
+            calls = [block for block in answer["content"] if block["type"] == "toolCall"]
+            results = [self.complete(result) for result in (yield from run_tools(self, calls))]
             emit({"type": "turn_end", "message": answer, "toolResults": results})
             if answer["stopReason"] in ("error", "aborted"):
                 if self.aborting or not (self.steering or self.follow_up):
@@ -332,16 +331,17 @@ class FakePi(Choices):
             update("text_end", 0, content=text)
             return self.complete(assistant_message([{"type": "text", "text": text}], "aborted"), started=True)
         blocks: list[Record] = [{"type": "text", "text": text}] if text else []
-        if tool := reply.get("tool"):
-            call = {"type": "toolCall", "id": f"call_{now_ms()}_{len(self.made)}"}
+        tools = [tool for tool in (reply.get("tool"), *reply.get("more", ())) if tool]
+        for index, tool in enumerate(tools, 1):
+            call = {"type": "toolCall", "id": f"call_{now_ms()}_{len(self.made)}_{index}"}
             call |= {"name": tool["name"], "arguments": tool["arguments"]}
-            update("toolcall_start", 1, id=call["id"], toolName=call["name"])
-            update("toolcall_delta", 1, delta=json.dumps(call["arguments"]))
+            update("toolcall_start", index, id=call["id"], toolName=call["name"])
+            update("toolcall_delta", index, delta=json.dumps(call["arguments"]))
             blocks.append(call)
         update("text_end", 0, content=text)
-        if tool:
-            update("toolcall_end", 1, toolCall=blocks[-1])
-        return self.complete(assistant_message(blocks, "toolUse" if tool else "stop"), started=True)
+        for index, block in enumerate(blocks[len(blocks) - len(tools) :], 1):
+            update("toolcall_end", index, toolCall=block)
+        return self.complete(assistant_message(blocks, "toolUse" if tools else "stop"), started=True)
 
     def next_reply(self) -> Record:
         """Takes the next reply of the script and notes what the model was sent."""

@@ -33,10 +33,32 @@ def host_tools() -> tuple[str, set[str]]:
 MARK, HOST_TOOLS = host_tools()
 
 
-def run_tool(pi: Running, call: Record) -> Generator[float, None, Record]:
-    """One tool call, with its events; its value is the result's message."""
-    common = {"toolCallId": call["id"], "toolName": call["name"]}
-    emit({"type": "tool_execution_start", **common, "args": call["arguments"]})
+def run_tools(pi: Running, calls: list[Record]) -> Generator[float, None, list[Record]]:
+    """The calls of one message, side by side as pi runs them: all begin before the first works, and each says when it
+    has ended. Its value is the results' messages, in the order of the calls."""
+    for call in calls:
+        emit({"type": "tool_execution_start", **_common(call), "args": call["arguments"]})
+    going = {number: _run_tool(pi, call) for number, call in enumerate(calls)}
+    results: dict[int, Record] = {}
+    while going:
+        pause = 60.0
+        for number, work in list(going.items()):
+            try:
+                pause = min(pause, next(work))
+            except StopIteration as end:
+                results[number] = end.value
+                del going[number]
+        if going:
+            yield pause
+    return [results[number] for number in range(len(calls))]
+
+
+def _common(call: Record) -> Record:
+    return {"toolCallId": call["id"], "toolName": call["name"]}
+
+
+def _run_tool(pi: Running, call: Record) -> Generator[float, None, Record]:
+    common = _common(call)
     if call["name"] == "bash":
         output, is_error = yield from _bash(pi, common, call["arguments"])
     elif call["name"] in HOST_TOOLS:

@@ -15,6 +15,7 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, pr
 
 from actors.messages import (
     AgentLost,
+    AgentWaits,
     Attachment,
     BusyMode,
     Compacted,
@@ -32,10 +33,11 @@ from actors.messages import (
 )
 from actors.rooms import steps
 from actors.rooms.fates import MOST_ATTEMPTS, MOST_PARTED, Setting, tries
-from actors.rooms.steps import Known, Step
+from actors.rooms.reports import is_report
+from actors.rooms.steps import Known, Phase, Step
 from actors.rooms.turns import Turns
 from tests.actors.rooms.playbook import greeting
-from tests.actors.rooms.rows import PROJECTS, command, message, question, work
+from tests.actors.rooms.rows import PROJECTS, command, made, message, question, report, work
 
 Facts = Callable[[], list[Step]]
 RARELY = [False, False, False, True]
@@ -89,6 +91,9 @@ class Days(RuleBasedStateMachine):
         self.todo: deque[Step] = deque()
         self.fetching: list[Attachment] = []
         self.pauses: list[int] = []
+        # the registrar, which answers in its own time, and the sub-agents that it keeps
+        self.decisions: set[int] = set()
+        self.told: list[int] = []
         self.start_conversation()
 
     @initialize(setting=st.sampled_from(["resume", "resume", "ask", "drop"]))
@@ -102,7 +107,7 @@ class Days(RuleBasedStateMachine):
         self.turns = Turns("steer", PROJECTS, self.setting)
         self.todo.clear()
         self.box.clear()
-        self.fetching, self.pauses = [], []
+        self.fetching, self.pauses, self.told = [], [], []
         self.box.append(self.pull)
 
     def pull(self) -> list[Step]:
@@ -116,7 +121,7 @@ class Days(RuleBasedStateMachine):
             questions=tuple(self.questions.values()),
             held=tuple(self.held),
         )
-        return self.turns.pulled(rows, Known(float(self.ids)))
+        return self.turns.pulled(rows, Known(float(self.ids), subagents=(made(),)))
 
     @precondition(lambda self: self.todo or self.box)
     @rule(most=st.integers(1, 15))
@@ -201,6 +206,13 @@ class Days(RuleBasedStateMachine):
                 self.fetching += attachments
             case steps.AwaitBurst(newest):
                 self.pauses.append(newest)
+            case steps.NoteBusy(waiting, _):
+                assert not is_report(waiting), "nobody wrote it"
+            case steps.PassOn(wish, _, _):
+                assert wish.id not in self.told, "by one conversation, once"
+                self.told.append(wish.id)
+                if any(row.id == wish.id for row in self.commands):  # else it was answered when it was told before
+                    self.decisions.add(wish.id)
             case _:
                 pass
         return []
@@ -264,6 +276,7 @@ class Days(RuleBasedStateMachine):
         rows = [row for row in self.queue if row.id in inbounds]
         assert len(rows) == len(inbounds), "what joins has waited"
         self.queue = [row for row in self.queue if row.id not in inbounds]
+        assert not any(map(is_report, rows)), "a report waits for the end"
         joined = [*self.turn.inbounds, *(msgspec.structs.replace(row, steered=True) for row in rows)]
         self.turn = msgspec.structs.replace(self.turn, inbounds=tuple(sorted(joined, key=lambda row: row.id)))
 
@@ -355,6 +368,38 @@ class Days(RuleBasedStateMachine):
         self.queue.append(row)
         self.accepted.add(row.id)
         self.box.append(self.pull)
+
+    @precondition(lambda self: len(self.queue) < 4)
+    @rule()
+    def a_sub_agent_reports(self) -> None:
+        self.ids += 1
+        row = report(self.ids, f"s{self.ids}", accepted_at=float(self.ids))
+        if any(is_report(each) for each in self.held):  # what belongs to a burst that is held is held
+            self.held.append(row)
+        else:
+            self.queue.append(row)
+        self.accepted.add(row.id)
+        self.box.append(self.pull)
+
+    @precondition(lambda self: len(self.commands) < 3)
+    @rule(name=st.sampled_from(["apply", "diff", "discard", "agents"]))
+    def a_person_decides_about_a_sub_agent(self, name: str) -> None:
+        self.give_command(name, "shop-2")
+
+    @precondition(lambda self: self.decisions)
+    @rule()
+    def the_registrar_answers(self) -> None:
+        done = min(self.decisions)
+        self.decisions.discard(done)
+        self.commands = [row for row in self.commands if row.id != done]
+        self.box.append(self.pull)
+
+    @precondition(lambda self: self.running is not None)
+    @rule(waits=st.booleans())
+    def agent_waits_for_sub_agents(self, waits: bool) -> None:
+        assert self.running is not None
+        event = AgentWaits(turn=self.running, incarnation=self.incarnation, waits=waits)
+        self.box.append(lambda: self.turns.waits(event))
 
     @precondition(lambda self: len(self.commands) < 3)
     @rule(name=st.sampled_from(["stop", "new", "status", "compact", "status", "status"]))
@@ -604,7 +649,11 @@ class Days(RuleBasedStateMachine):
 
     @invariant()
     def quiet_means_idle_or_somebody_works(self) -> None:
+        assert not self.turns.delegating or self.turns.phase in (Phase.RUNNING, Phase.STOPPING, Phase.ENDING)
         busy = self.todo or self.box or self.fetching or self.pauses or self.compacting or self.running
+        if self.decisions and not busy:
+            assert not self.turns.idle, "a command waits"
+            return
         if not busy and self.alive and self.greeted:
             assert self.turns.idle, f"nobody does anything and the room is {self.turns.phase}"
             assert not self.queue
@@ -620,6 +669,8 @@ class Days(RuleBasedStateMachine):
                 self.a_file_is_fetched(lost=False)
             elif self.pauses:
                 self.a_burst_pauses()
+            elif self.decisions:
+                self.the_registrar_answers()
             elif not self.alive or not self.greeted:
                 self.agent_is_ready()
             elif self.compacting:

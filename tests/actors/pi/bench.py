@@ -5,7 +5,7 @@ The pi is the scripted one, or the real one with `real`. All of it runs in a tru
 
 import json
 import os
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from functools import partial
 from pathlib import Path
@@ -18,17 +18,22 @@ from actors.messages import (
     AgentEvent,
     AgentMessage,
     AgentReady,
+    Found,
     GetRoom,
     NewDelivery,
     Place,
     Room,
+    SearchHistory,
     StoreRequest,
     Tell,
 )
 from actors.pi.agent import Agent
+from actors.pi.hands import MakeHands
+from actors.pi.host_tools import OF_ROOMS, HostTool
 from actors.pi.installation import AgentPlan, Installation
 from actors.pi.process import LaunchSpec
 from actors.pi.providers import Provider
+from actors.pi.sandbox import Sandbox
 from actors.settings import Secret
 from supervisor import (
     Actor,
@@ -36,6 +41,7 @@ from supervisor import (
     Intensity,
     Mailbox,
     Overflow,
+    Promise,
     Ref,
     Reply,
     Restart,
@@ -68,8 +74,8 @@ class FakePlan(AgentPlan, frozen=True, kw_only=True):
 
     scripts: list[dict[str, Any]]
 
-    def spec(self, room: Room, mark: str) -> LaunchSpec:
-        real = super().spec(room, mark)
+    def spec(self, room: Room, mark: str, *given: Any, **more: Any) -> LaunchSpec:
+        real = super().spec(room, mark, *given, **more)
         script = self.scripts.pop(0) if len(self.scripts) > 1 else self.scripts[0]
         return msgspec.structs.replace(
             real,
@@ -100,20 +106,29 @@ def scripted(folder: Path, *scripts: dict[str, Any], **more: Any) -> FakePlan:
 
 
 class RoomStore(Actor[StoreRequest]):
-    """A store that answers one question, and keeps what it is to tell people."""
+    """A store that knows one room and its past, and keeps what it is to tell people."""
 
     mailbox = Mailbox(16, Overflow.WAIT)
 
-    def __init__(self, room: Callable[[], Room], told: list[NewDelivery]) -> None:
-        self._room = room
-        self._told = told
+    def __init__(self, bench: "Bench") -> None:
+        self._bench = bench
 
-    async def receive(self, message: StoreRequest) -> Reply | None:
-        if isinstance(message, Tell):
-            self._told += message.deliveries
-            return message.reply(None)
-        assert isinstance(message, GetRoom)
-        return message.reply(self._room())
+    async def receive(self, message: StoreRequest) -> Reply | Promise[Any]:
+        match message:
+            case Tell():
+                self._bench.told += message.deliveries
+                return message.reply(None)
+            case SearchHistory():
+                self._bench.searched.append(message)
+                promise: Promise[tuple[Found, ...]] = self.later(message)
+                if isinstance(self._bench.past, Exception):
+                    promise.fail(self._bench.past)
+                else:
+                    promise.set(self._bench.past)
+                return promise
+            case _:
+                assert isinstance(message, GetRoom)
+                return message.reply(self._bench.room)
 
 
 class Listener(Actor[AgentEvent]):
@@ -154,6 +169,8 @@ class Bench:
         self.room = room
         self.heard: list[AgentEvent] = []
         self.told: list[NewDelivery] = []
+        self.past: tuple[Found, ...] | Exception = ()
+        self.searched: list[SearchHistory] = []
         self.ears = ears
         self.system: System
         self.recorder: Recorder
@@ -211,9 +228,17 @@ class Bench:
 
 @asynccontextmanager
 async def open_bench(
-    folder: Path, plan: AgentPlan, *, restart: Restart = Restart.PERMANENT, **room: Any
+    folder: Path,
+    plan: AgentPlan,
+    *,
+    restart: Restart = Restart.PERMANENT,
+    tools: tuple[type[HostTool], ...] = OF_ROOMS,
+    hands: MakeHands | None = None,
+    find: Callable[[], Awaitable[Room]] | None = None,
+    sandbox: Callable[[Room], Sandbox] | None = None,
+    **room: Any,
 ) -> AsyncIterator[Bench]:
-    """The tree, up. `room`: fields of the room."""
+    """The tree, up. `room`: fields of the room; all else as `Agent` has it."""
     given = msgspec.structs.replace(ROOM, **({"workspace": str(folder / "work")} | room))
     bench = Bench(given, Ears())
     for name in ("sessions", "agent"):
@@ -224,11 +249,21 @@ async def open_bench(
         store = system.ref("/store", RoomStore)
         conversation = system.ref("/conversation", Listener)
         return Supervisor(
-            ChildSpec("store", partial(RoomStore, lambda: bench.room, bench.told)),
+            ChildSpec("store", partial(RoomStore, bench)),
             ChildSpec("conversation", partial(Listener, bench.hear, bench.ears)),
             ChildSpec(
                 "agent",
-                partial(Agent, given.slug, plan, store=store, conversation=conversation),
+                partial(
+                    Agent,
+                    given.slug,
+                    plan,
+                    store=store,
+                    conversation=conversation,
+                    find=find,
+                    tools=tools,
+                    sandbox=sandbox,
+                    hands=hands,
+                ),
                 restart=restart,
                 shutdown=8.0,
             ),

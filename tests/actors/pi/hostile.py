@@ -119,13 +119,17 @@ class Agent:
 
 
 @contextmanager
-def agent(folder: Path, rung: Rung, program: str, *, wrapper: tuple[str, ...] = (), **limits: int) -> Iterator[Agent]:
+def agent(
+    folder: Path, rung: Rung, program: str, *, wrapper: tuple[str, ...] = (), sandboxed: bool = False, **limits: int
+) -> Iterator[Agent]:
     """A service in the folder whose agent runs the program; what of it still lives at the end is killed."""
     token = f"9{secrets.randbelow(10**8):08d}"
     file = folder / "agent.py"
     file.write_text((BEGIN + program).replace("TOKEN", token))
     argv = [*wrapper, sys.executable, "-m", "tests.actors.pi.little_service"]
-    argv += [rung, str(folder / "state"), str(file), json.dumps(limits)]
+    argv += [rung, str(folder / "state"), str(file), json.dumps(limits), *(["sandboxed"] if sandboxed else [])]
+    if sandboxed:
+        (folder / "state").mkdir(exist_ok=True)
     with subprocess.Popen(argv, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
             yield Agent(process, file, token)

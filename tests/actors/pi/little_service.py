@@ -1,8 +1,9 @@
 """A service with one agent and nothing else: a program for the tests to command, and to kill.
 
-Arguments: rung, state folder, program, and as JSON the limits. It prints the keeper's pid and what the program prints;
-it reads `kill` (the agent) or `stop`, says how the agent ended, and lives on until the end of its input. The kernel
-lets only a whole process become the reaper of orphans, so this is not done in the process of the tests.
+Arguments: rung, state folder, program, as JSON the limits, and `sandboxed` if the agent is to be. It prints the
+keeper's pid and what the program prints; it reads `kill` (the agent) or `stop`, says how the agent ended, and lives on
+until the end of its input. The kernel lets only a whole process become the reaper of orphans, so this is not done in
+the process of the tests.
 """
 
 import sys
@@ -16,6 +17,7 @@ from actors.pi.cages import Cages
 from actors.pi.ladder import Limits, Probed, Rung
 from actors.pi.probe import probe
 from actors.pi.process import LaunchSpec, Proc, launch
+from tests.actors.pi import sandboxes
 
 
 def at_most(rung: Rung, found: Probed) -> Probed:
@@ -25,10 +27,12 @@ def at_most(rung: Rung, found: Probed) -> Probed:
     return msgspec.structs.replace(found, namespace=None) if rung is Rung.MARKS else found
 
 
-async def main(cages: Cages, program: str, limits: Limits) -> None:
+async def main(cages: Cages, program: str, limits: Limits, sandbox: Path | None) -> None:
     spec = LaunchSpec(
         argv=(sys.executable, "-S", program), cwd="/", env={"PATH": "/usr/bin:/bin"}, name="den", limits=limits
     )
+    if sandbox is not None:
+        spec = sandboxes.enclosed(spec, sandbox, sandboxes.found(sandbox), program, *sandboxes.python())
     async with trio.open_nursery() as nursery:
         proc = await launch(spec, nursery, cages=cages)
         say("agent", proc.pid)
@@ -54,9 +58,10 @@ async def obey(proc: Proc) -> None:
 
 
 if __name__ == "__main__":
-    rung, state_dir, program, limits = sys.argv[1:]
+    rung, state_dir, program, limits, *how = sys.argv[1:]
     opened = Cages.open(Path(state_dir), at_most(Rung(rung), probe()))
     say("keeper", opened.keeper)
-    trio.run(main, opened, program, msgspec.json.decode(limits, type=Limits))
+    folder = Path(state_dir) if how == ["sandboxed"] else None
+    trio.run(main, opened, program, msgspec.json.decode(limits, type=Limits), folder)
     sys.stdin.read()
     opened.close()

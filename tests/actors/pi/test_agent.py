@@ -233,8 +233,8 @@ async def test_a_model_that_pi_does_not_know_is_named(tmp_path: Path) -> None:
 
 async def test_another_session_than_the_rooms_is_not_used(tmp_path: Path) -> None:
     class Astray(FakePlan, frozen=True, kw_only=True):
-        def spec(self, room: Room, mark: str) -> LaunchSpec:
-            return super().spec(msgspec.structs.replace(room, session_id="other"), mark)
+        def spec(self, room: Room, mark: str, *given: Any, **more: Any) -> LaunchSpec:
+            return super().spec(msgspec.structs.replace(room, session_id="other"), mark, *given, **more)
 
     made = Astray(**plan(tmp_path, scripts=[{}]))
     async with open_bench(tmp_path, made, restart=Restart.TEMPORARY) as bench:

@@ -26,7 +26,7 @@ HELLO: dict[str, Any] = {"deltas": ["Hel", "lo"]}
 class Unfit(FakePlan, frozen=True, kw_only=True):
     """A plan for a session that is torn."""
 
-    def spec(self, room: Room, mark: str) -> LaunchSpec:  # noqa: ARG002 - as it is
+    def spec(self, room: Room, mark: str, *given: Any, **more: Any) -> LaunchSpec:  # noqa: ARG002 - as it is
         raise SessionUnfit("the session's file is torn; /new begins a fresh one")
 
 
@@ -86,8 +86,8 @@ async def test_one_that_hangs_is_told_of_before_it_is_ended(tmp_path: Path, monk
 
 async def test_what_cannot_be_launched_is_told(tmp_path: Path) -> None:
     class Missing(FakePlan, frozen=True, kw_only=True):
-        def spec(self, room: Room, mark: str) -> LaunchSpec:
-            return msgspec.structs.replace(super().spec(room, mark), needs=("/nowhere/cli.js",))
+        def spec(self, room: Room, mark: str, *given: Any, **more: Any) -> LaunchSpec:
+            return msgspec.structs.replace(super().spec(room, mark, *given, **more), needs=("/nowhere/cli.js",))
 
     missing = Missing(**plan(tmp_path, scripts=[{}]))
     async with open_bench(tmp_path, missing, restart=Restart.TEMPORARY) as bench:
@@ -116,9 +116,9 @@ async def test_a_session_that_is_wrong_is_told_as_such(tmp_path: Path) -> None:
 
 async def test_a_pi_that_opens_another_session_is_told_as_such(tmp_path: Path) -> None:
     class Other(FakePlan, frozen=True, kw_only=True):
-        def spec(self, room: Room, mark: str) -> LaunchSpec:
+        def spec(self, room: Room, mark: str, *given: Any, **more: Any) -> LaunchSpec:
             other = msgspec.structs.replace(room, session_id="other")
-            return super().spec(other, mark)
+            return super().spec(other, mark, *given, **more)
 
     other = Other(**plan(tmp_path, scripts=[{}]))
     async with open_bench(tmp_path, other, restart=Restart.TEMPORARY) as bench:
@@ -164,11 +164,11 @@ async def test_one_that_hangs_at_its_start_is_ended_with_all_that_it_began(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     class Starting(FakePlan, frozen=True, kw_only=True):
-        def spec(self, room: Room, mark: str) -> LaunchSpec:
+        def spec(self, room: Room, mark: str, *given: Any, **more: Any) -> LaunchSpec:
             begins = (
                 "setsid sleep 300 & (setsid sleep 301 &); echo here >&2; trap '' TERM; while :; do sleep 0.05; done"
             )
-            return msgspec.structs.replace(super().spec(room, mark), argv=("/bin/sh", "-c", begins))
+            return msgspec.structs.replace(super().spec(room, mark, *given, **more), argv=("/bin/sh", "-c", begins))
 
     monkeypatch.setattr(live, "START_DEADLINE", 2.0)
     monkeypatch.setattr(agent_file, "STOP_GRACE", 0.6)

@@ -27,3 +27,10 @@ def test_a_secret_at_the_place_of_the_cut_is_not_shown_by_half(monkeypatch: pyte
     monkeypatch.setattr(arguments, "redact", lambda text: text.replace("hunter22", "***"))
     for length in range(SUMMARY - 12, SUMMARY + 4):
         assert "hun" not in of(command="e" * length + "hunter22")
+
+
+def test_a_tool_of_ours_is_known_by_its_task_its_id_or_its_words() -> None:
+    assert of(isolation="copy", task="look at a.py\nand report", wait=True) == "look at a.py and report"
+    assert of(id="look-1", wait=True) == "look-1"
+    assert of(done=3, text="tests are green") == "tests are green"
+    assert of(query="deploy") == "deploy"

@@ -22,6 +22,8 @@ async def test_it_shows_how_agents_are_contained_and_who_keeps_them() -> None:
         node = system.snapshot("/cages")
         assert node.doing == cages.summary()
         assert node.pid is None
+    async with open_system(Supervisor(ChildSpec("cages", partial(Caretaker, cages, "no sandbox")))) as system:
+        assert system.snapshot("/cages").doing == f"{cages.summary()}; no sandbox"
 
 
 async def test_a_keeper_that_was_killed_is_replaced_and_does_its_work(

@@ -1,4 +1,7 @@
-"""What an agent asks of its host, end to end with the scripted pi: questions and files, and what cannot be had."""
+"""What an agent asks of its host, end to end with the scripted pi: questions, files, progress, the past.
+
+What is about sub-agents is in `test_hands`.
+"""
 
 import json
 import threading
@@ -9,11 +12,14 @@ import msgspec
 import pytest
 import trio
 
+from actors.errors import Unavailable, Unfit
 from actors.messages import (
     Abort,
+    AgentNoted,
     AnswerDialog,
     DeliveryKind,
     FileOffered,
+    Found,
     Prompt,
     QuestionAsked,
     QuestionClosed,
@@ -23,6 +29,7 @@ from actors.messages import (
 from actors.pi import hosting
 from actors.pi.inside import NotOurs
 from actors.pi.outgoing import OutgoingFull
+from actors.redaction import forget_all, remember
 from tests.actors.pi.bench import Bench, open_bench, scripted
 
 DONE = {"deltas": ["done"]}
@@ -195,3 +202,53 @@ async def test_wrong_arguments_are_the_tools_error(tmp_path: Path) -> None:
         await begin(bench)
         assert (await bench.until(TurnSettled)).text == "done"
     assert all(text.startswith("The arguments are wrong:") for text in results(tmp_path))
+
+
+async def test_progress_is_shown_and_answered_at_once(tmp_path: Path) -> None:
+    said: list[dict[str, Any]] = [
+        {"text": "tests are green", "done": 3, "total": 7},
+        {"text": "on  it\nnow", "done": 3},
+        {"text": "hunter22 " + "e" * 5000, "total": 4},
+    ]
+    remember("hunter22")
+    try:
+        plan = scripted(tmp_path, calls(tmp_path, *(("report_progress", each) for each in said)))
+        async with open_bench(tmp_path, plan) as bench:
+            await begin(bench)
+            assert (await bench.until(TurnSettled)).text == "done"
+    finally:
+        forget_all()
+    first, second, third = (event.text for event in bench.heard if isinstance(event, AgentNoted))
+    assert (first, second) == ("progress 3/7: tests are green", "progress, 3 done: on it now")
+    assert third.startswith("progress: *** eee")
+    assert len(third) < hosting.MAX_PROGRESS + 20
+    assert results(tmp_path) == ["It is shown. Go on."] * 3
+
+
+@pytest.mark.parametrize("trouble", [None, Unfit("there is no room called 'den'")])
+async def test_the_past_is_searched_in_this_room_alone(tmp_path: Path, trouble: Exception | None) -> None:
+    script = calls(tmp_path, ("search_history", {"query": "deploy " * 1000, "limit": 3}))
+    async with open_bench(tmp_path, scripted(tmp_path, script)) as bench:
+        bench.past = trouble or (Found(at=0.0, role="user", turn="t0", snippet="deploy it"),)
+        await begin(bench)
+        assert (await bench.until(ToolEnded)).failed == (trouble is not None)
+        assert (await bench.until(TurnSettled)).text == "done"
+    (search,) = bench.searched
+    assert (search.room, search.limit, len(search.words)) == ("den", 3, hosting.MAX_WORDS)
+    (told,) = results(tmp_path)
+    assert told.endswith(
+        "there is no room called 'den'." if trouble else "1970-01-01 00:00 UTC, a person:\n> deploy it"
+    )
+
+
+async def test_a_store_that_cannot_be_asked_now_is_asked_again(tmp_path: Path) -> None:
+    script = calls(tmp_path, ("search_history", {"query": "deploy"}))
+    async with open_bench(tmp_path, scripted(tmp_path, script)) as bench:
+        bench.past = Unavailable("the disk is full")
+        await begin(bench)
+        with trio.fail_after(20):
+            while len(bench.searched) < 3:  # noqa: ASYNC110 - it is another actor
+                await trio.sleep(0.01)
+        bench.past = ()
+        assert (await bench.until(TurnSettled)).text == "done"
+    assert results(tmp_path)[0].startswith("Nothing in this room's past")

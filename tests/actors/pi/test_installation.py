@@ -10,9 +10,10 @@ import pytest
 
 import actors
 from actors.errors import ConfigurationError
-from actors.pi.host_tools import definitions
+from actors.pi.host_tools import OF_THE_DEEPEST, definitions
 from actors.pi.installation import AgentPlan, Installation, conf_folder, locate
 from actors.pi.providers import Provider
+from actors.pi.sandbox import LAYERS, Bubblewrap, Sandbox
 from actors.settings import Secret
 from tests.actors.pi.bench import ROOM
 
@@ -30,6 +31,8 @@ def test_all_parts_are_here() -> None:
     found = locate()
     assert all(path.is_absolute() and path.is_file() for path in (found.node, found.cli, found.extension))
     assert found.cli.is_relative_to(sys.prefix)
+    assert all(Path(place).exists() for place in found.programs)
+    assert any(found.cli.is_relative_to(place) for place in found.programs)
     assert found.version[0].isdigit()
 
 
@@ -37,6 +40,7 @@ def test_the_version_is_that_of_the_package(tmp_path: Path) -> None:
     package = install(tmp_path)
     found = locate(tmp_path)
     assert (found.version, found.cli) == ("9.9.9", package / "dist/bundle/cli.js")
+    assert found.modules == tmp_path / "pi/node_modules"
 
 
 def test_a_missing_pi_is_named_with_its_mend(tmp_path: Path) -> None:
@@ -80,13 +84,14 @@ def test_an_extension_that_is_missing_is_named(tmp_path: Path, monkeypatch: pyte
         locate(tmp_path)
 
 
-def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than_it_may_see(tmp_path: Path) -> None:
-    plan = AgentPlan(
+def planned(folder: Path) -> AgentPlan:
+    """A plan whose folders are below this one."""
+    return AgentPlan(
         installation=Installation(node=Path("/i/node"), cli=Path("/i/cli.js"), extension=Path("/i/x.ts"), version="1"),
         provider=Provider(id="zai", model="glm-5.3", secrets={"ZAI_API_KEY": Secret("hunter22")}),
-        sessions_dir=tmp_path / "sessions",
-        agent_dir=tmp_path / "agent",
-        cache_dir=tmp_path / "cache",
+        sessions_dir=folder / "sessions",
+        agent_dir=folder / "agent",
+        cache_dir=folder / "cache",
         trust_projects=False,
         environ={
             "PATH": "/bin",
@@ -96,6 +101,10 @@ def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than
             "LLM_API_KEY": "hunter22",
         },
     )
+
+
+def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than_it_may_see(tmp_path: Path) -> None:
+    plan = planned(tmp_path)
     spec = plan.spec(msgspec.structs.replace(ROOM, workspace="/w/den"), "a-mark")
     argv = " ".join(spec.argv)
     assert spec.argv[:2] == ("/i/node", "/i/cli.js")
@@ -109,7 +118,7 @@ def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than
         "PI_OFFLINE": "1",
         "PI_SKIP_VERSION_CHECK": "1",
         "PI_TELEMETRY": "0",
-        "NODE_COMPILE_CACHE": str(tmp_path / "cache"),
+        "NODE_COMPILE_CACHE": str(tmp_path / "cache/compiled"),
         "TMPDIR": str(tmp_path / "cache/tmp"),
         "JITI_FS_CACHE": "false",
         "DISPATCHD_HOST_TOOLS": definitions(),
@@ -119,3 +128,39 @@ def test_a_rooms_agent_starts_in_its_workspace_with_its_session_and_no_more_than
     assert "a-mark" not in argv
     assert set(spec.needs) == {"/i/cli.js", "/i/x.ts"}
     assert spec.claim == str(tmp_path / "sessions/den/pi.pid")
+    assert spec.layers == 0
+
+
+def test_a_sub_agent_has_its_own_tools_and_temporary_folder_also_without_a_sandbox(tmp_path: Path) -> None:
+    room = msgspec.structs.replace(ROOM, workspace="/w/den")
+    plain = planned(tmp_path).spec(room, "a-mark")
+    spec = planned(tmp_path).spec(room, "a-mark", OF_THE_DEEPEST, Sandbox(temporary="/w/tmp"))
+    assert spec.argv == plain.argv
+    assert spec.env == plain.env | {"TMPDIR": "/w/tmp", "DISPATCHD_HOST_TOOLS": definitions(OF_THE_DEEPEST)}
+
+
+def test_in_a_sandbox_the_same_pi_starts_with_a_login_that_is_lent(tmp_path: Path) -> None:
+    room = msgspec.structs.replace(ROOM, workspace="/w/den")
+    plan = msgspec.structs.replace(planned(tmp_path), bubblewrap=Bubblewrap(hidden=("/usr/local/us",)))
+    plain = plan.spec(room, "a-mark")
+    spec = plan.spec(room, "a-mark", OF_THE_DEEPEST, Sandbox(temporary="/w/tmp", bwrap="/b/bwrap", visible=("/v",)))
+    argv = list(spec.argv)
+    assert argv[argv.index("--") + 1 :] == ["/i/node", "--import", "/i/lent_login.mjs", *plain.argv[1:]]
+    assert argv[:5] == ["/bin/sh", "-c", argv[2], "sh", "/b/bwrap"]
+    for seen in (
+        "/i",
+        "/i/x.ts",
+        "/v",
+        "/usr/local/us",
+        str(tmp_path / "sessions/den"),
+        str(tmp_path / "cache/compiled"),
+    ):
+        assert seen in argv
+    assert {str(tmp_path), str(tmp_path / "sessions"), str(tmp_path / "cache")} & set(argv) == set()
+    assert not [word for word in argv if "hunter22" in word or "a-mark" in word]
+    assert (spec.cwd, spec.claim, spec.secrets) == (plain.cwd, plain.claim, plain.secrets)
+    assert spec.layers == LAYERS
+    assert {"/b/bwrap", "/i/node", "/i/cli.js"} <= set(spec.needs)
+    assert (spec.env["HOME"], spec.env["TMPDIR"]) == ("/w/tmp/home", "/w/tmp")
+    assert "/usr/bin" in spec.env["PATH"]
+    assert "TELEGRAM_BOT_TOKEN" not in spec.env

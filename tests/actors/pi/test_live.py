@@ -75,9 +75,9 @@ class OddPlan(AgentPlan, frozen=True, kw_only=True):
 
     code: str
 
-    def spec(self, room: Room, mark: str) -> LaunchSpec:
+    def spec(self, room: Room, mark: str, *given: Any, **more: Any) -> LaunchSpec:
         argv = (sys.executable, "-S", "-c", self.code)
-        return msgspec.structs.replace(super().spec(room, mark), argv=argv, needs=())
+        return msgspec.structs.replace(super().spec(room, mark, *given, **more), argv=argv, needs=())
 
 
 @asynccontextmanager

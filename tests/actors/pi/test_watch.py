@@ -20,6 +20,7 @@ from actors.messages import (
     Abort,
     AgentLost,
     AgentNoted,
+    AgentWaits,
     AnswerDialog,
     Compact,
     Prompt,
@@ -34,6 +35,7 @@ from actors.pi import run
 from actors.pi.stalls import SILENT, Limit, Patience
 from supervisor.events import ChildExited
 from tests.actors.pi.bench import Bench, open_bench, processes, scripted
+from tests.actors.pi.scripted_hands import ScriptedHands
 
 HELD: dict[str, Any] = {"deltas": ["part "], "hold": True}
 DONE: dict[str, Any] = {"deltas": ["done"]}
@@ -175,6 +177,41 @@ async def test_a_person_is_waited_for_without_end(tmp_path: Path, clock: MockClo
         await bench.agent.tell(AnswerDialog(incarnation=1, dialog=asked.dialog, value="this"))
         assert (await bench.until(TurnSettled)).text == "done"
     assert noted(bench) == []
+
+
+async def test_a_sub_agent_is_waited_for_without_end(tmp_path: Path, clock: MockClock) -> None:
+    hands = ScriptedHands()
+    calls = {"tool": {"name": "spawn_subagent", "arguments": {"task": "look", "wait": True}}}
+    patience = patient(tool=MINUTES, between=MINUTES, model=MINUTES, ask=60.0, tool_answers=60.0)
+    plan = scripted(tmp_path, {"replies": [calls, DONE]}, patience=patience)
+    async with open_bench(tmp_path, plan, hands=hands.make) as bench:
+        await bench.ready()
+        await bench.agent.tell(Prompt(turn="t1", incarnation=1, text="work"))
+        await bench.until(AgentWaits)
+        os.kill(bench.pid, signal.SIGSTOP)
+        await pass_by(clock, 10_000.0)
+        assert "silent" not in (bench.doing or "")
+        os.kill(bench.pid, signal.SIGCONT)
+        hands.let_go()
+        assert (await bench.until(TurnSettled)).text == "done"
+    assert noted(bench) == []
+
+
+async def test_when_it_has_ended_it_is_waited_for_no_more(tmp_path: Path, clock: MockClock) -> None:
+    hands = ScriptedHands()
+    calls = {"tool": {"name": "spawn_subagent", "arguments": {"task": "look", "wait": True}}}
+    plan = scripted(tmp_path, {"replies": [calls, DONE]}, patience=patient(tool=Limit(300.0, None)))
+    async with open_bench(tmp_path, plan, hands=hands.make) as bench:
+        await bench.ready()
+        await bench.agent.tell(Prompt(turn="t1", incarnation=1, text="work"))
+        await bench.until(AgentWaits)
+        os.kill(bench.pid, signal.SIGSTOP)
+        hands.let_go()
+        await pass_by(clock, 301.0)
+        said = coarse((await bench.until(AgentNoted)).text)
+        assert said == "spawn_subagent has said nothing for 5 min; /stop ends the turn"
+        os.kill(bench.pid, signal.SIGCONT)
+        assert (await bench.until(TurnSettled)).text == "done"
 
 
 async def test_when_pi_gave_the_question_up_itself_nobody_is_waited_for(tmp_path: Path) -> None:

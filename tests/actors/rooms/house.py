@@ -18,6 +18,7 @@ from actors.messages import (
     AgentLost,
     AgentMessage,
     AgentReady,
+    Bounds,
     BusyMode,
     Continue,
     Fetch,
@@ -55,6 +56,7 @@ from supervisor.testing import Probe, open_test_system
 from tests.actors.rooms.rows import PROJECTS
 from tests.actors.store.books import Books
 
+BOUNDS: Final = Bounds(max=2, max_per_room=2, max_depth=2)
 PATIENCE: Final = 120.0
 """Seconds of virtual time that a test waits for something."""
 
@@ -247,6 +249,7 @@ class House:
         self.files = trio.Event()  # set it, and files can be fetched
         self.fetched: list[Fetch] = []
         self.router: list[Message] = []
+        self.registrar: list[Message] = []
         self.outbox: list[Message] = []
         self.conversation: Ref[Any] = system.ref(f"/pool/{room.slug}/conversation", Conversation)
 
@@ -327,6 +330,7 @@ async def open_room(
             store=store,
             agent=system.ref(f"/pool/{room.slug}/agent", ScriptedAgent),
             router=system.ref("/router", Probe),
+            registrar=system.ref("/registrar", Probe),
             outbox=lambda _: system.ref("/outbox", Probe),
             new_session=lambda slug: f"{slug}-new{next(count)}",
             turn_timeout=turn_timeout,
@@ -335,6 +339,8 @@ async def open_room(
             capacity=8,
             projects=PROJECTS,
             on_restart=on_restart,
+            bounds=BOUNDS,
+            subagent_timeout=600.0,
             failed=failed,
         )
         agent = partial(ScriptedAgent, pi, room.slug, store, house.conversation)
@@ -349,6 +355,7 @@ async def open_room(
             ChildSpec("files", partial(Fetcher, house.files, house.fetched)),
             ChildSpec("outbox", partial(Probe, house.outbox)),
             ChildSpec("router", partial(Probe, house.router)),
+            ChildSpec("registrar", partial(Probe, house.registrar)),
             ChildSpec("pool", Supervisor(ChildSpec(room.slug, parts, restart=Restart.TEMPORARY))),
             intensity=Intensity(10, within=60.0),
         )

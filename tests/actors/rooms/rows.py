@@ -5,7 +5,21 @@ from typing import Any
 
 import msgspec
 
-from actors.messages import Attachment, Entry, Place, Question, Queued, Room, ToolCall, Turn, Work
+from actors.messages import (
+    Attachment,
+    Changes,
+    Entry,
+    Kept,
+    Place,
+    Question,
+    Queued,
+    Room,
+    Subagent,
+    SubagentState,
+    ToolCall,
+    Turn,
+    Work,
+)
 
 HERE = Place("telegram", -100, 7)
 
@@ -130,3 +144,37 @@ def result(call: str = "c", text: str = "3 files") -> Entry:
 def asked(text: str = "hi", id: str = "u") -> Entry:
     """An entry of the person's."""
     return Entry(id=id, role="user", text=text)
+
+
+def report(id: int, slug: str = "shop-2", text: str = "", **changes: Any) -> Queued:
+    """What a sub-agent reports, in the queue of its room."""
+    burst = {"burst": "reports:shop", "mode": "follow_up", "accepted_at": 1.0}
+    fields = {"person": 0, "name": f"sub-agent {slug}", "message_id": None, **burst, **changes}
+    return message(id, text or f"report of {slug}", **fields)
+
+
+def subagent(slug: str = "shop-2", state: SubagentState = SubagentState.RUNNING, **changes: Any) -> Subagent:
+    """A sub-agent that the room's agent has begun."""
+    sub = Subagent(
+        slug=slug,
+        room="shop",
+        parent=None,
+        turn="t1",
+        by=None,
+        depth=1,
+        task="count the *lines*",
+        isolation="copy",
+        model=None,
+        timeout=600.0,
+        session_id=f"{slug}-1",
+        created_at=10.0,
+        state=state,
+        started_at=40.0,
+    )
+    return msgspec.structs.replace(sub, **changes)
+
+
+def made(slug: str = "shop-2", kept: Kept | None = "open", **changes: Any) -> Subagent:
+    """One that has ended and changed two files."""
+    changed = Changes(files=2, names=("M a", "A b"), added=12, removed=4, patch="/r/patch", repository="/r/r.git")
+    return subagent(slug, SubagentState.COMPLETED, ended_at=90.0, changes=changed, kept=kept, **changes)

@@ -5,10 +5,13 @@ import pytest
 
 from actors.messages import Binding, Compacted, ModelInfo, ModelSet, Queued, RoomSettings, SessionInfo
 from actors.rooms import words
+from actors.rooms.line import LOOK_EVERY
 from actors.rooms.steps import (
     Answer,
     End,
     Known,
+    LookAgain,
+    PassOn,
     Phase,
     RestartAgent,
     SendAbort,
@@ -19,7 +22,7 @@ from actors.rooms.steps import (
 )
 from actors.rooms.turns import Turns
 from tests.actors.rooms.playbook import BEGIN, NOW, pull, ready, room, running, settle, stopping, texts
-from tests.actors.rooms.rows import ROOM, command, late, message, turn, work
+from tests.actors.rooms.rows import ROOM, command, late, made, message, subagent, turn, work
 
 OLD = SessionInfo(id="shop-0ld", began_at=1.0, used_at=2.0, turns=3, first="hi")
 CURRENT = SessionInfo(id="shop-1", began_at=3.0, used_at=4.0, turns=1, first="ho")
@@ -333,3 +336,55 @@ def test_what_is_held_begins_before_what_came_later() -> None:
     rows = work(message(5), commands=(command(9, "run_held"),), held=HELD)
     assert [type(step) for step in pull(turns, rows)] == [Answer]
     assert BEGIN._replace(turn="t2", inbounds=(2,)) in pull(turns, work(*HELD, message(5)))
+
+
+# --- sub-agents
+
+APPLY = command(9, "apply", "/apply shop-2")
+MADE = Known(NOW, subagents=(made(),))
+
+
+def test_a_decision_is_passed_on_once_and_waits_for_its_answer() -> None:
+    turns = ready()
+    waiting = work(commands=(APPLY,))
+    assert pull(turns, waiting, MADE) == [PassOn(APPLY, "shop-2", "apply"), LookAgain(LOOK_EVERY)]
+    assert not turns.idle
+    assert pull(turns, waiting, MADE) == [LookAgain(LOOK_EVERY)]
+    assert turns.agent_down(1, "boom") == []  # a fact that is no pull looks no sooner
+    assert pull(turns, work(), MADE) == []
+    assert turns.idle
+
+
+def test_a_new_conversation_passes_it_on_again() -> None:
+    for _ in range(2):
+        assert pull(room(), work(commands=(APPLY,)), MADE)[0] == PassOn(APPLY, "shop-2", "apply")
+
+
+def test_what_waits_for_the_registrar_holds_nothing_else_up() -> None:
+    turns = ready()
+    pull(turns, work(commands=(APPLY,)), MADE)
+    found = pull(turns, work(message(10), commands=(APPLY, command(11, "usage"))), MADE)
+    assert [type(step) for step in found] == [Answer, LookAgain, ShowTurn, type(BEGIN)]
+
+
+@pytest.mark.parametrize("text", ["/new", "/topic till"])
+def test_a_new_session_says_that_sub_agents_go_on(text: str) -> None:
+    known = Known(NOW, subagents=(subagent(),))
+    name = text.removeprefix("/").split()[0]
+    (told, *_) = texts(pull(ready(), work(commands=(command(9, name, text),)), known))
+    assert told.endswith("1 sub-agent goes on, and its report comes here: /agents shows it.")
+    (told, *_) = texts(pull(ready(), work(commands=(command(9, name, text),)), Known(NOW)))
+    assert told.endswith("goes back to it.")
+
+
+def test_a_stop_says_that_sub_agents_go_on() -> None:
+    known = Known(NOW, subagents=(subagent("a"), subagent("b")))
+    (told,) = texts(pull(ready(), work(commands=(command(9, "stop"),)), known))
+    assert told.startswith("Nothing is running. 2 sub-agents go on")
+    turns = stopping()
+    settle(turns, 1, "t1", "", "aborted")
+    (told,) = texts(pull(turns, work(commands=(late(2, "stop"),)), known))
+    assert told.startswith("2 sub-agents go on")
+    turns = stopping()
+    settle(turns, 1, "t1", "", "aborted")
+    assert texts(pull(turns, work(commands=(late(2, "stop"),)), Known(NOW))) == []

@@ -2,10 +2,20 @@
 
 import pytest
 
-from actors.messages import Binding, DeliveryKind, Hop, Outcome, QuestionAsked, QuestionState, RoomSettings
+from actors.messages import (
+    Binding,
+    DeliveryKind,
+    Hop,
+    Outcome,
+    QuestionAsked,
+    QuestionState,
+    Recalled,
+    ReturnReports,
+    RoomSettings,
+)
 from actors.rooms import commits, ends, words
 from actors.rooms.steps import Answer, Begin, Close, End, Open
-from tests.actors.rooms.rows import command, question, turn
+from tests.actors.rooms.rows import called, command, question, result, turn
 
 
 def test_a_turn_begins_with_where_the_session_stands() -> None:
@@ -55,3 +65,9 @@ def test_a_question_is_closed() -> None:
     told = (ends.note("over"),)
     request = commits.close_question("shop", Close(question(7), QuestionState.EXPIRED, told))
     assert (request.question, request.state, request.deliveries) == (7, QuestionState.EXPIRED, told)
+
+
+def test_the_reports_that_a_cut_off_turn_has_heard_are_those_that_its_session_holds() -> None:
+    entries = (called("spawn_subagent", id="a"), result("a"), called("check_subagent", id="b"))
+    recalled = Recalled(turn="t1", incarnation=1, entries=entries, leaf="r")
+    assert commits.reports("shop", recalled) == ReturnReports(room="shop", parent=None, turn="t1", heard=("a",))

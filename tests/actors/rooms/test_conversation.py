@@ -1066,6 +1066,7 @@ def test_people_may_look_at_it_before_it_has_started() -> None:
         store=nobody,
         agent=nobody,
         router=nobody,
+        registrar=nobody,
         outbox=nobody,
         files=nobody,
         new_session=nobody,
@@ -1074,6 +1075,8 @@ def test_people_may_look_at_it_before_it_has_started() -> None:
         capacity=8,
         projects={},
         on_restart="resume",
+        bounds=nobody,
+        subagent_timeout=1.0,
         failed=False,
     )
     assert fresh.describe().doing == "starting"

@@ -3,9 +3,9 @@
 import pytest
 
 from actors.messages import AgentLost, Outcome, ToolCall, Turn
+from actors.resume import RESUME_NOTE, Again, Decision, Finished, GoOn
 from actors.rooms import trouble
 from actors.rooms.fates import MOST_ATTEMPTS, MOST_PARTED, Crashes, Fate, Setting, choose, tries
-from actors.rooms.resume import RESUME_NOTE, Again, Decision, Finished, GoOn
 from actors.rooms.steps import Part, TellPeople
 from actors.rooms.trouble import Loss
 from tests.actors.rooms.rows import turn

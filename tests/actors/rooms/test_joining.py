@@ -4,8 +4,8 @@ import msgspec
 import pytest
 
 from actors.messages import BusyMode, DeliveryKind, Outcome, RoomSettings
+from actors.resume import RESUME_NOTE
 from actors.rooms import words
-from actors.rooms.resume import RESUME_NOTE
 from actors.rooms.steps import (
     Answer,
     AwaitBurst,
@@ -42,7 +42,7 @@ from tests.actors.rooms.playbook import (
     stopping,
     taken,
 )
-from tests.actors.rooms.rows import ROOM, asked, attached, command, file, message, said, turn, work
+from tests.actors.rooms.rows import ROOM, asked, attached, command, file, message, report, said, turn, work
 
 TWO = message(2)
 JOINED = turn(1, 1, *steered(TWO), leaf_before="leaf1")
@@ -337,3 +337,21 @@ def test_who_stops_a_turn_whose_agent_is_gone_stops_what_had_joined_it() -> None
     stopped = msgspec.structs.replace(JOINED, stop_requested=True)
     end = ended(pull(turns, work(turn=stopped)))
     assert (end.outcome, end.returned) == (Outcome.STOPPED, ())
+
+
+@pytest.mark.parametrize("busy", ["steer", "interrupt", "follow_up"])
+def test_a_report_neither_joins_nor_ends_a_run_and_nobody_is_told_that_it_waits(busy: BusyMode) -> None:
+    turns = running(busy)
+    assert pull(turns, work(report(2, mode=None), report(3, "shop-3", mode=None), turn=turn(1))) == []
+    (note,) = pull(turns, work(report(2), message(4, mode="follow_up"), turn=turn(1)))
+    assert note == NoteBusy(message(4, mode="follow_up"), 2)
+
+
+def test_reports_that_come_together_are_the_next_turn() -> None:
+    turns = running()
+    two = (report(2), report(3, "shop-3"))
+    pull(turns, work(*two, turn=turn(1)))
+    settle(turns, 1, "t1", "hello")
+    shown, pause = pull(turns, work(*two, leaf="leaf2"))
+    assert (shown, pause) == (ShowTurn("t2", None), AwaitBurst(3))
+    assert turns.quiet(3) == [Begin("t2", 1, (2, 3), "leaf2")]

@@ -6,7 +6,7 @@ from actors.messages import RoomSettings
 from actors.rooms import words
 from actors.rooms.line import LOOK_EVERY, MOST_UNSENT, Line, groups
 from actors.rooms.steps import AwaitBurst, LookAgain, TellPeople
-from tests.actors.rooms.rows import ROOM, message
+from tests.actors.rooms.rows import ROOM, message, report
 
 ALBUM = [message(id, burst="album") for id in (1, 2)]
 
@@ -153,3 +153,22 @@ def test_only_what_was_long_in_coming_is_old() -> None:
     waiting = line()
     assert waiting.old((message(1, at=1.0, accepted_at=601.0),)) == []
     assert len(waiting.old((message(1, at=1.0, accepted_at=602.0),))) == 1
+
+
+def test_reports_wait_for_the_end_of_the_turn_whatever_is_set() -> None:
+    room = msgspec.structs.replace(ROOM, settings=RoomSettings(busy="interrupt"))
+    waiting = Line("steer")
+    tried_again = report(2, mode=None)  # a row that is tried again has no mode of its own
+    waiting.update([report(1), tried_again])
+    waiting.choose((tried_again,), "steer")
+    assert waiting.mode((report(1),), room) == "follow_up"
+    assert waiting.mode((tried_again,), room) == "follow_up"
+
+
+def test_nobody_is_told_that_reports_wait_for_what_has_not_arrived() -> None:
+    waiting = Line("steer")
+    waiting.update([report(1), message(2)], backlog=MOST_UNSENT + 1)
+    assert waiting.congestion((report(1),)) == [LookAgain(LOOK_EVERY)]
+    assert waiting.congestion((message(2),)) == [TellPeople((words.congested(message(2), MOST_UNSENT + 1),))]
+    assert waiting.congestion((message(2),)) == []
+    assert not waiting.was_told((report(1),))

@@ -43,6 +43,13 @@ def test_the_oldest_message_goes_with_its_burst_and_the_next_one_stays(books: Bo
     assert [key.label for row in report.keys for key in row] == ["Try again", "Drop", "New session", "Log"]
 
 
+def test_of_reports_it_is_said_whose_they_are(books: Books) -> None:
+    books.say("so", person=0, name="sub-agent a", burst="reports:shop", message_id=None)
+    aside(books)
+    (report,) = books.due()
+    assert report.text.startswith("What sub-agent a reported was tried 3 times")
+
+
 def test_an_open_turn_is_ended_first(books: Books) -> None:
     books.begin("t1", books.say("one"))
     books.say("next")

@@ -5,7 +5,7 @@ from typing import Literal
 import pytest
 
 from actors.messages import AgentNoted, FileOffered, ShowProgress, TextGrew, ToolEnded, ToolStarted
-from actors.rooms.progress import ASKS, KEPT_LINES, LINE, Progress
+from actors.rooms.progress import KEPT_LINES, LINE, SPEAKING, Progress
 from tests.actors.rooms.rows import HERE
 
 
@@ -38,7 +38,8 @@ def test_it_says_whether_its_turn_has_begun() -> None:
 
 
 def test_a_question_is_a_message_of_its_own_and_no_line() -> None:
-    assert picture(tool("a", "Which?", ASKS), tool("b")).tools == ("bash: ls",)
+    for name in SPEAKING:
+        assert picture(tool("a", "Which?", name), tool("b")).tools == ("bash: ls",)
 
 
 def test_the_newest_text_replaces_the_older() -> None:

@@ -3,8 +3,8 @@
 import pytest
 
 from actors.messages import Outcome, Question, QuestionAsked, QuestionClosed, QuestionState
+from actors.resume import RESUME_NOTE, answered
 from actors.rooms import words
-from actors.rooms.resume import RESUME_NOTE, answered
 from actors.rooms.steps import (
     Answer,
     Close,

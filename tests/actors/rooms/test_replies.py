@@ -8,9 +8,9 @@ import pytest
 from actors.messages import Binding, DeliveryKind, Place, RoomSettings, Topic, Usage
 from actors.rooms import trouble
 from actors.rooms.replies import LISTED, LOG, View, reply
-from actors.rooms.steps import Answer, Known, Phase, RestartAgent, Sleep, Step
+from actors.rooms.steps import Answer, Delegate, EndSubagent, Known, PassOn, Phase, RestartAgent, Sleep, Step
 from tests.actors.rooms.playbook import NOW, greeting, texts
-from tests.actors.rooms.rows import PROJECTS, ROOM, command, message, turn
+from tests.actors.rooms.rows import PROJECTS, ROOM, command, made, message, subagent, turn
 
 OTHER = msgspec.structs.replace(ROOM, slug="attic", title="Attic")
 VIEW = View(
@@ -62,8 +62,8 @@ def test_a_long_list_of_rooms_says_how_many_there_are() -> None:
         ("/mute maybe", "/mute off"),
         ("/create", "door"),
         ("/recreate cellar", "no room"),
-        ("/kill", "short name"),
-        ("/kill cellar", "no room"),
+        ("/kill", "the id of a room"),
+        ("/kill cellar", "no room and no sub-agent"),
         ("/cleanup all", "Only the owner"),
         ("/cleanup some", "do not know"),
     ],
@@ -168,3 +168,18 @@ def test_what_was_cut_off_is_left_or_dropped() -> None:
     for text in ("/drop_aside 5", "/drop_aside", "/leave_it"):
         found = answer(text)
         assert (found.set_aside, len(found.deliveries)) == (None, 1)
+
+
+def test_commands_about_sub_agents_find_those_that_were_looked_up() -> None:
+    view = VIEW._replace(known=VIEW.known._replace(subagents=(subagent("a"), made("b"))))
+    assert "`a`: at work" in texts(steps("/agents", view=view))[0]
+    status = texts(steps("/status", view=view))[0]
+    assert status.splitlines()[-1].startswith("- sub-agent `a`: at work")
+    assert [type(step) for step in steps("/spawn tidy up", view=view)] == [Delegate]
+    assert [type(step) for step in steps("/apply b", view=view)] == [PassOn]
+    assert [type(step) for step in steps("/kill a", view=view)] == [EndSubagent, Answer]
+
+
+def test_a_room_is_killed_before_a_sub_agent_is() -> None:
+    view = VIEW._replace(known=VIEW.known._replace(subagents=(subagent("shop"),)))  # names are unique, but see
+    assert [type(step) for step in steps("/kill shop", view=view)] == [Sleep, Answer]

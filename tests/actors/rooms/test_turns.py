@@ -2,12 +2,12 @@
 
 import pytest
 
-from actors.messages import AgentLost, Entry, Outcome, Turn
+from actors.messages import AgentLost, Entry, Outcome, Recalled, Turn
+from actors.resume import RESUME_NOTE, delegated
 from actors.rooms import words
 from actors.rooms.course import AGAIN
 from actors.rooms.ends import TOO_LONG
 from actors.rooms.fates import MOST_ATTEMPTS
-from actors.rooms.resume import RESUME_NOTE
 from actors.rooms.steps import (
     Answer,
     Begin,
@@ -269,6 +269,20 @@ def test_a_crash_while_it_runs_is_decided_from_the_session(entries: tuple[Entry,
     assert greet(turns, 2, "leaf2") == [Begin("t1", 2, (1,), "leaf1")]
     assert turns.began(turn(1, 2, leaf_before="leaf1")) == [SendRecall("t1", "leaf1")]
     assert recall(turns, 2, "t1", entries, "leaf2") == commands
+
+
+def test_a_run_that_goes_on_hears_which_sub_agents_it_is_still_to_hear_of() -> None:
+    turns = recalling()
+    event = Recalled(turn="t1", incarnation=2, entries=(asked(),), leaf="leaf1")
+    assert turns.awaits(event)
+    note = delegated(RESUME_NOTE, ("a", "b"))
+    assert turns.recalled(event, ("a", "b")) == [resumed(SERVICE_ENDED), SendContinue("t1", note)]
+    assert not turns.awaits(event)
+
+
+@pytest.mark.parametrize(("turn", "incarnation"), [("t0", 2), ("t1", 1)])
+def test_what_is_recalled_of_another_turn_or_by_another_agent_is_not_awaited(turn: str, incarnation: int) -> None:
+    assert not recalling().awaits(Recalled(turn=turn, incarnation=incarnation, entries=(), leaf=None))
 
 
 @pytest.mark.parametrize("again", [False, True])

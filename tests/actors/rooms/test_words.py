@@ -393,3 +393,32 @@ def test_titles_names_and_words_are_shown_as_they_are(text: str) -> None:
     assert shown(words.whoami(queued(name=text), room())).startswith(f"You are {line} (id 1), a member.")
     assert shown(words.question(asked(title=text), None).text).startswith(f"❓ {line}\n")
     assert shown(words.answered(open_question(text), text).text) == f"❓ {line}\n\n→ {line}"
+
+
+# --- reports of sub-agents
+
+
+def report(number: int, text: str, **more: Any) -> Queued:
+    fields = {"id": number, "person": 0, "name": f"sub-agent s{number}", "burst": "reports:den", "message_id": None}
+    return queued(text, **fields, **more)
+
+
+@pytest.mark.parametrize("group", [False, True])
+def test_reports_speak_for_themselves(group: bool) -> None:
+    rows = [report(1, "[Report of sub-agent s1.]\nso", at=NOW - 7200), report(2, "[Report of sub-agent s2.]\nho")]
+    assert prompt(*rows, group=group) == "[Report of sub-agent s1.]\nso\n\n[Report of sub-agent s2.]\nho"
+
+
+def test_what_is_worked_on_and_what_waits_may_be_reports() -> None:
+    said = words.status(
+        room(),
+        doing="running",
+        since=NOW,
+        queue=(report(3, "so"),),
+        ready=None,
+        usage=Usage(),
+        turn=turn(report(1, "so"), report(2, "ho")),
+        now=NOW,
+    ).splitlines()
+    assert said[1] == "- working on: the reports of sub-agent s1, sub-agent s2"
+    assert said[2] == "- waiting: 1, next the report of sub-agent s3"

@@ -10,17 +10,23 @@ import msgspec
 from actors.messages import (
     Accept,
     Accepted,
+    BeginRun,
     BeginTurn,
+    Bounds,
     Button,
+    Changes,
     Delivery,
     DeliveryKind,
     Due,
+    EndSubagent,
     EndTurn,
+    GetSubagent,
     Inbound,
     NewDelivery,
     OpenQuestion,
     Outcome,
     Place,
+    PrepareSubagent,
     Press,
     Pressed,
     Pull,
@@ -28,7 +34,11 @@ from actors.messages import (
     Room,
     Sending,
     Sent,
+    Spawn,
+    Spawned,
     StoreRequest,
+    Subagent,
+    SubagentState,
     Tell,
     Work,
 )
@@ -41,6 +51,8 @@ R = TypeVar("R")
 
 HERE = Place("telegram", -100, 7)
 ELSEWHERE = Place("telegram", -200)
+BOUNDS = Bounds(max=8, max_per_room=4, max_depth=3)
+CHANGES = Changes(files=1, names=("M a.txt",), added=2, removed=1, patch="/r/patch", repository="/r/repository.git")
 
 
 class Books:
@@ -197,6 +209,69 @@ class Books:
     def press(self, data: str, *, place: Place = HERE, owner: bool = False) -> Pressed:
         """What a press is answered."""
         return self.do(self.pressing(data, place=place, owner=owner))
+
+    # --- sub-agents
+
+    def spawning(self, task: str = "Look into it", **changes: Any) -> Spawn:
+        """A sub-agent that nobody asked for before, for the shop's agent; changes of any field."""
+        wanted = Spawn(
+            key=f"call:{next(self._keys)}",
+            room="shop",
+            parent=None,
+            turn=None,
+            by=None,
+            task=task,
+            isolation="copy",
+            model=None,
+            timeout=60.0,
+            wait=False,
+            queue=True,
+            bounds=BOUNDS,
+        )
+        return msgspec.structs.replace(wanted, **changes)
+
+    def spawn(self, task: str = "Look into it", **changes: Any) -> Subagent:
+        """One that is queued."""
+        reply = self.do(self.spawning(task, **changes))
+        assert isinstance(reply, Spawned), reply
+        return reply.subagent
+
+    def at_work(self, task: str = "Look into it", **changes: Any) -> str:
+        """The name of one in its first run."""
+        slug = self.spawn(task, **changes).slug
+        self.do(PrepareSubagent(slug=slug))
+        self.run(slug, 1)
+        return slug
+
+    def run(self, slug: str, run: int, *reports: str, attempt: int = 1) -> Subagent:
+        """A run of one."""
+        return self.do(
+            BeginRun(slug=slug, run=run, attempt=attempt, prompt=f"prompt {run}", leaf=f"e{run}", reports=reports)
+        )
+
+    def ending(self, slug: str, **changes: Any) -> EndSubagent:
+        """The report of one; changes of any field."""
+        ended = EndSubagent(
+            slug=slug,
+            outcome=SubagentState.COMPLETED,
+            text="done",
+            error="",
+            report=f"{slug} is done",
+            changes=None,
+            cost=0.25,
+            deliveries=(),
+        )
+        return msgspec.structs.replace(ended, **changes)
+
+    def finish(self, slug: str, **changes: Any) -> None:
+        """One has ended."""
+        assert self.do(self.ending(slug, **changes))
+
+    def subagent(self, slug: str) -> Subagent:
+        """One as it is now."""
+        found = self.do(GetSubagent(slug=slug))
+        assert found is not None
+        return found
 
     def work(self, place: Place = HERE) -> Work:
         """What the room of a place has to do."""

@@ -16,6 +16,7 @@ from actors.messages import (
     Place,
     QuestionState,
     Refused,
+    RequestStop,
 )
 from actors.store.acceptance import LATE
 from tests.actors.store.books import ELSEWHERE, HERE, Books
@@ -329,3 +330,18 @@ def test_an_edit_of_a_message_that_is_tried_once_more_changes_the_newer_row(book
     books.do(AnswerCommand(slug="shop", inbound=command, deliveries=(), retry="t"))
     assert amend(books, inbound.message_id, "hello").late is False
     assert [each.text for each in books.work().queue] == ["hello"]
+
+
+def test_reports_that_wait_take_no_place_of_a_persons(books: Books) -> None:
+    books.begin("t", books.say())
+    for task in ("alpha", "beta"):
+        books.at_work(task, turn="t")
+        books.finish(task)
+    assert books.say("one", capacity=1).ahead == 2  # the turn that is on, and that of the reports
+    reply = books.do(Accept(inbound=books.inbound("two"), capacity=1))
+    assert isinstance(reply, Refused)
+    books.do(RequestStop(slug="shop", hold=True))
+    books.now += 60
+    books.say("three", capacity=2)
+    assert isinstance(books.do(Accept(inbound=books.inbound("four"), capacity=2)), Refused)
+    assert "because 2 messages are already waiting here, 1 of them held since" in books.send_all()[-1].text

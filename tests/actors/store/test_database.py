@@ -222,6 +222,7 @@ async def main():
         nursery.start_soon(database.run)
         {ENDS[end]}
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job has it ignored
 with contextlib.suppress(KeyboardInterrupt, BaseExceptionGroup):
     trio.run(main)
 """

@@ -12,6 +12,8 @@ from actors.messages import (
     AnswerCommand,
     Approve,
     Attachment,
+    AwaitReport,
+    BeginRun,
     BeginTurn,
     Binding,
     CloseQuestion,
@@ -22,44 +24,58 @@ from actors.messages import (
     DropQuarantined,
     Due,
     Edited,
+    EndSubagent,
     EndTurn,
     FailRoom,
     Fetch,
+    FindHome,
     GetAccess,
     GetRoom,
+    GetSubagent,
+    GrantSlot,
     GroupOffered,
     Hop,
     JoinTurn,
     Knock,
     ListQuarantined,
     ListRooms,
+    ListSubagents,
     MigrateChat,
     NewDelivery,
     OpenQuestion,
     Outcome,
     Pairings,
+    PartRun,
     PartTurn,
     People,
     Place,
+    PrepareSubagent,
     Press,
     Preview,
     PreviewGone,
     PreviewShown,
     Pull,
     QuestionState,
+    ReadLog,
     RecentlySent,
     RemovePerson,
     RenameRoom,
     RequestStop,
     RetryQuarantined,
+    ReturnReports,
     RoomSettings,
     SavedFile,
+    SearchHistory,
     Sending,
     Sent,
     Sessions,
+    SettleResult,
+    Spawn,
     StalePreviews,
+    StopSubagents,
     StoreRequest,
     Tell,
+    TellReport,
     Topic,
     TopicGone,
     TopicMade,
@@ -68,10 +84,11 @@ from actors.messages import (
     Unfinished,
     UnfinishedRooms,
     Unsent,
+    WaitForChildren,
     stop_data,
 )
 from supervisor import Request
-from tests.actors.store.books import HERE, Books
+from tests.actors.store.books import CHANGES, HERE, Books
 
 KEYED = NewDelivery(kind=DeliveryKind.NOTE, text="changed", key="busy:1")
 NOTE = NewDelivery(kind=DeliveryKind.NOTE, text="said")
@@ -91,6 +108,9 @@ READS = {
     People,
     ListQuarantined,
     Trace,
+    GetSubagent,
+    ListSubagents,
+    SearchHistory,
 }
 """Those that change nothing at all."""
 
@@ -115,6 +135,11 @@ def _changed(books: Books) -> Request[Any]:
     return Edited(id=edit.id, revision=edit.revision)
 
 
+def _granted(books: Books) -> Request[Any]:
+    books.do(WaitForChildren(slug="child"))
+    return GrantSlot(slug="child")
+
+
 def in_use(books: Books) -> None:
     """Turns that failed and were set aside, one that runs and asks, messages that wait and are held, and much else."""
     room = books.begin("f", books.say("failed", attachments=(FILE,)))
@@ -132,6 +157,11 @@ def in_use(books: Books) -> None:
     books.do(PreviewShown(preview=Preview(turn="t", place=HERE, message_id=70)))
     books.do(Approve(code=str(books.do(Knock(front="telegram", person=8, name="Bob", owner=None)))))
     books.do(Knock(front="telegram", person=7, name="Eve", owner=42))
+    books.at_work("parent", turn="t")
+    books.at_work("child", parent="parent", turn="parent/1", wait=True)
+    books.at_work("ended", turn="t", wait=True)
+    books.finish("ended", changes=CHANGES)
+    books.spawn("queued", turn="t")
 
 
 EVERY: dict[type, Callable[[Books], Request[Any]]] = {
@@ -200,12 +230,27 @@ EVERY: dict[type, Callable[[Books], Request[Any]]] = {
     DropQuarantined: lambda books: DropQuarantined(inbound=books.do(ListQuarantined())[0].inbound),
     Trace: lambda _: Trace(message="t"),
     RecentlySent: lambda _: RecentlySent(front="telegram", since=0.0),
+    Spawn: lambda books: books.spawning(turn="t", wait=True),
+    GetSubagent: lambda _: GetSubagent(slug="parent"),
+    ListSubagents: lambda _: ListSubagents(room="shop", ended=3),
+    PrepareSubagent: lambda _: PrepareSubagent(slug="queued"),
+    PartRun: lambda _: PartRun(slug="parent", run=1, attempt=1),
+    BeginRun: lambda _: BeginRun(slug="parent", run=2, attempt=1, prompt="p", leaf=None, reports=("child",)),
+    WaitForChildren: lambda _: WaitForChildren(slug="child"),
+    GrantSlot: _granted,
+    StopSubagents: lambda _: StopSubagents(slug="parent"),
+    EndSubagent: lambda books: books.ending("queued", deliveries=(NOTE,)),
+    AwaitReport: lambda _: AwaitReport(slug="parent"),
+    TellReport: lambda _: TellReport(slug="ended", turn="t", call="c"),
+    ReturnReports: lambda _: ReturnReports(room="shop", parent=None, turn="t", heard=()),
+    SettleResult: lambda _: SettleResult(slug="ended", kept="applied", deliveries=(NOTE,)),
+    SearchHistory: lambda _: SearchHistory(room="shop", words="failed"),
 }
 
 
 def test_every_request_is_one_of_the_stores() -> None:
     spoken = {each for each in vars(actors.messages).values() if isinstance(each, type) and issubclass(each, Request)}
-    assert set(get_args(StoreRequest)) == spoken - {Fetch}
+    assert set(get_args(StoreRequest)) == spoken - {Fetch, FindHome, ReadLog}
 
 
 def test_every_request_is_repeated() -> None:

@@ -99,6 +99,13 @@ def test_foreign_keys_are_checked_again_after_a_climb(path: Path) -> None:
         ("SELECT content FROM messages WHERE turn = ? ORDER BY id", "messages_turn"),
         ("SELECT count(*) FROM turns WHERE session = ?", "turns_session"),
         ("SELECT key FROM presses WHERE data = ? AND used = 1", "presses_used"),
+        ("SELECT slug FROM subagents WHERE room = ? AND ended_at IS NULL", "subagents_open"),
+        ("SELECT slug FROM subagents WHERE ended_at > ? AND ended_at IS NOT NULL ORDER BY ended_at", "subagents_ended"),
+        ("SELECT slug FROM subagents WHERE parent = ?", "subagents_parent"),
+        (
+            "SELECT slug FROM subagents WHERE room = ? AND parent IS NULL AND by IS NULL AND heard = 0 ORDER BY id",
+            "subagents_unheard",
+        ),
         ("SELECT slug FROM rooms WHERE front = ? AND chat = 1 AND ifnull(thread, '') = ifnull(2, '')", "rooms_place"),
     ],
 )

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actors.messages import Place
-from actors.store.texts import SLUG_LIMIT, TEXT_LIMIT, slug_for, storable
+from actors.store.texts import SLUG_LIMIT, TASK_SLUG_LIMIT, TEXT_LIMIT, slug_for, slug_of_task, storable
 
 HERE = Place("telegram", -100123, 7)
 
@@ -42,6 +42,34 @@ def test_slug_is_a_new_plain_word(title: str, taken: set[str]) -> None:
     slug = slug_for(HERE, title, taken)
     assert slug not in taken
     assert len(slug) <= SLUG_LIMIT
+    assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", slug)
+
+
+@pytest.mark.parametrize(
+    ("task", "slug"),
+    [
+        ("Fix the login", "fix-the-login"),
+        ("Rename the columns of the table", "rename-the-columns-of"),
+        ("Fix the tests of the shop now", "fix-the-tests-of-the"),
+        ("Look into the odd case of", "look-into-the-odd-case"),
+        ("exactly twenty four chars", "exactly-twenty-four"),
+        ("abcdefghijkl mnopqrstuvw x", "abcdefghijkl-mnopqrstuvw"),
+        ("Überprüfe `main.py`!", "uberprufe-main-py"),
+        ("x" * 40, "x" * 24),
+        ("…", "agent"),
+        ("", "agent"),
+        ("." * 2000 + "late", "agent"),
+    ],
+)
+def test_a_task_gives_its_first_words(task: str, slug: str) -> None:
+    assert slug_of_task(task, ()) == slug
+
+
+@given(task=st.text() | st.text("ab- ", min_size=20), taken=st.sets(st.text("ab-2", max_size=4) | st.just("agent")))
+def test_a_tasks_slug_is_a_new_plain_word(task: str, taken: set[str]) -> None:
+    slug = slug_of_task(task, taken)
+    assert slug not in taken
+    assert len(slug) <= TASK_SLUG_LIMIT
     assert re.fullmatch("[a-z0-9]+(-[a-z0-9]+)*", slug)
 
 

@@ -163,6 +163,69 @@ async def test_a_program_has_commands_of_its_own(
     assert capfd.readouterr().out == shown
 
 
+def maybe(parser: ArgumentParser) -> None:
+    parser.add_argument("count", type=int, nargs="?", default=0)
+    parser.add_argument("--black", action="store_true")
+
+
+HERD = FLOCK._replace(
+    commands={
+        **FLOCK.commands,
+        "count": Command("some of them", lambda answer, _: [f"{answer['sheep']} sheep"], maybe, sent=("count",)),
+    },
+    open=True,
+)
+
+
+@pytest.mark.parametrize(
+    ("args", "shown"),
+    [
+        (["herd"], "0 sheep\n"),
+        (["herd", "5"], "5 sheep\n"),
+        (["--json", "herd", "5"], '{"sheep": 5}\n'),
+        (["herd", "--json", "5"], '{"sheep": 5}\n'),
+        (["herd", "--black"], "0 sheep\n"),
+        (["herd", "--black", "5"], "5 sheep\n"),
+        (["herd", "count", "5"], "5 sheep\n"),
+        (["herd", "shear", "3"], "3 shorn\n"),
+        (["herd", "--json", "shear", "3"], '{"sheep": 3}\n'),
+        (["herd", "--soc", "{}", "5"], "5 sheep\n"),
+        (["herd", "--socket={}", "shear", "3"], "3 shorn\n"),
+        (["herd", "--", "5"], "5 sheep\n"),
+        (["--socket", "{}", "herd", "5"], "5 sheep\n"),
+    ],
+)
+async def test_an_open_group_takes_what_is_no_command_for_its_default(
+    socket: Path, args: list[str], shown: str, capfd: pytest.CaptureFixture[str]
+) -> None:
+    verbs = {**VERBS, "herd count": verb(Sheep, counted), "herd shear": verb(Sheep, counted)}
+    async with open_house(socket, verbs=verbs):
+        words = [word.format(socket) for word in args]
+        command = partial(actorctl.main, words, default_socket=lambda: str(socket), more={"herd": HERD})
+        assert await trio.to_thread.run_sync(command) == 0
+    assert capfd.readouterr().out == shown
+
+
+@pytest.mark.parametrize(
+    ("args", "begin", "said"),
+    [
+        (["herd", "fly"], "usage: actorctl herd count ", "invalid int value"),
+        (["herd", "--help"], "usage: actorctl herd [-h]", "Without a command: count, which takes what else is"),
+        (["flock", "fly"], "usage: actorctl flock ", "invalid choice"),
+        (["fly", "5"], "usage: actorctl ", "invalid choice"),
+        (["--json"], "usage: actorctl ", "required"),
+    ],
+)
+def test_help_and_wrong_usage_of_a_group(
+    args: list[str], begin: str, said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit):
+        actorctl.main(args, more={"flock": FLOCK, "herd": HERD})
+    shown = "".join(capsys.readouterr())
+    assert shown.startswith(begin)
+    assert said in shown
+
+
 def test_without_a_default_the_socket_must_be_named(capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as caught:
         actorctl.main(["tree"])

@@ -1,6 +1,6 @@
 """The agent's own time in a turn: what it may use up, and what it has used. Waiting for a person does not count.
 
-A part of the conversation, which is told `TurnTooLong` when a turn has used up its time.
+A part of the conversation and of a sub-agent, which are told `TurnTooLong` when a turn has used up its time.
 """
 
 import trio

@@ -1,10 +1,12 @@
 """What a killed pi leaves in its session, and what that means."""
 
+from pathlib import Path
+
 import pytest
 
 from actors.messages import Entry, ToolCall
 from actors.redaction import forget_all, remember
-from actors.rooms.resume import RESUME_NOTE, Again, Decision, Finished, GoOn, answered, decide, heard
+from actors.resume import RESUME_NOTE, Again, Decision, Finished, GoOn, answered, decide, delegated, heard, results
 from tests.actors.rooms.rows import asked, called, result, said
 
 RESULT = Entry(id="r", role="toolResult", text="3 files")
@@ -115,3 +117,36 @@ def test_a_secret_that_was_taken_out_is_no_difference() -> None:
 def test_the_note_says_what_was_answered() -> None:
     assert answered(RESUME_NOTE, []) == RESUME_NOTE
     assert answered(RESUME_NOTE, ["blue"]).endswith("blue")
+
+
+@pytest.mark.parametrize(
+    ("text", "counts"),
+    [
+        ("[Report of sub-agent a.]", True),
+        ("", True),
+        ("It said: Operation aborted", True),  # a report may end in any words
+        ("Operation aborted", False),
+        ("Command aborted\n", False),
+        ("The host did not answer; nothing was done.", False),
+    ],
+)
+def test_a_result_counts_unless_its_call_was_cut_off(text: str, counts: bool) -> None:
+    assert results([asked(), called(id="a"), result("a", text)]) == (("a",) if counts else ())
+
+
+def test_what_is_no_result_is_none() -> None:
+    assert results([asked(), called(id="a"), said("so")]) == ()
+    assert results([result("", "so")]) == ()
+    assert results([result("a"), result("b")]) == ("a", "b")
+
+
+def test_what_a_cut_off_host_call_says_is_what_its_extension_says() -> None:
+    extension = (Path(__file__).parents[2] / "conf/pi/host_tools.mjs").read_text(encoding="utf-8")
+    assert 'throw new Error("The host did not answer; nothing was done.");' in extension
+
+
+def test_the_note_names_the_sub_agents_that_are_still_to_be_heard_of() -> None:
+    assert delegated(RESUME_NOTE, ()) == RESUME_NOTE
+    note = delegated(RESUME_NOTE, ("a", "b"))
+    assert note.startswith(RESUME_NOTE)
+    assert "heard of yet: a, b. Do not begin them again" in note

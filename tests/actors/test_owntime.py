@@ -5,7 +5,7 @@ import trio
 from trio.testing import MockClock
 
 from actors.messages import TurnTooLong
-from actors.rooms.owntime import OwnTime
+from actors.owntime import OwnTime
 from tests.actors.rooms.parts import open_context
 
 

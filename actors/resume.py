@@ -19,7 +19,12 @@ RESUME_NOTE = (
 """What the model reads when it is to go on. The mark in front says that no person wrote it; the demo model needs it."""
 
 
-LOOKING: Final = frozenset({"read", "grep", "find", "ls", "ask_user", "send_file"})
+LOOKING: Final = frozenset(
+    {
+        "read", "grep", "find", "ls", "ask_user", "send_file", "report_progress", "search_history", "spawn_subagent",
+        "check_subagent", "cancel_subagent",
+    }
+)  # fmt: skip
 """Tools that change nothing in the world, or only what their people see: running one twice does no harm.
 
 pi's own by their names, and the host's. Every other one may have had an effect, also one that nobody here knows.
@@ -29,6 +34,10 @@ _ANSWERED: Final = ("stop", "length")
 """How an assistant's message ends that is an answer, as pi says it."""
 _ABORTED: Final = re.compile(r"(?:Command|Operation) aborted\s*\Z")
 """How pi 0.87.1 ends the result of a call that an abort has cut off: one that ran (bash), one that had not begun."""
+
+
+_UNANSWERED: Final = re.compile(r"(?:Command|Operation) aborted|The host did not answer; nothing was done\.")
+"""The whole result of a call to the host that was cut off: pi's word for it, or that of `conf/pi/host_tools.mjs`."""
 
 
 class Again(NamedTuple):
@@ -112,6 +121,25 @@ def _is(entry: str, said: Sequence[str]) -> bool:
 def _has(entry: str, said: Sequence[str]) -> bool:
     """Whether the lines of all of these are among those of the entry."""
     return all(f"\n{text}\n" in f"\n{entry}\n" for text in said if text)
+
+
+def results(entries: Sequence[Entry]) -> tuple[str, ...]:
+    """The tool calls whose results are in the session; one that was cut off has none, whatever pi has written of it."""
+    return tuple(
+        entry.call
+        for entry in entries
+        if entry.role == "toolResult" and entry.call and not _UNANSWERED.fullmatch(entry.text.strip())
+    )
+
+
+def delegated(note: str, subagents: Sequence[str]) -> str:
+    """The note that makes the model go on, with the sub-agents that it had begun and has not heard of yet."""
+    if not subagents:
+        return note
+    return (
+        f"{note}\nYou had begun sub-agents that you have not heard of yet: {', '.join(subagents)}. Do not begin them "
+        "again: their reports come to you by themselves, unless you wait for one with check_subagent."
+    )
 
 
 def answered(note: str, answers: Sequence[str]) -> str:
