@@ -51,7 +51,7 @@ bench: setup $(BENCH)  ## measure the runtime beside its peers, then the service
 	@$(BIN)/python -m tests.bench $(ARGS)
 	@$(if $(ARGS),:,$(BIN)/python -m tests.bench.telegram)
 
-campaign: setup  ## kill and starve the service for a quarter of an hour; one campaign by ARGS="kill --kills 300 --seed 1"
+campaign: setup  ## kill and starve the service for half an hour; one campaign by ARGS="kill --kills 300 --seed 1"
 	@$(BIN)/python -m tests.campaign $(ARGS)
 
 fmt: setup  ## format the code and mend what lint can mend

@@ -106,7 +106,8 @@ class Subagent(msgspec.Struct, frozen=True, kw_only=True):
 
     `room`: whose people hear of it. `parent`: the sub-agent that began it; None: the room's agent, or a person, then
     `by` is the inbound that said so. `turn`: the turn, or the parent's run (`<slug>/<run>`), in which it was begun.
-    `depth`: 1 for a room's. `timeout`: seconds of its own time, without what it waits for others.
+    `depth`: 1 for a room's. `workspace`: absolute path of the room's when it was begun; of that a room's is made, and
+    into no other is it merged. `timeout`: seconds of its own time, without what it waits for others.
 
     `awaited`: a tool call of its parent waits for its report. `waiting`: it waits for children, and has given up its
     slot. `stop`: how it is to end, as somebody wants. `run`: which of its runs is on, or was last (0: none was begun;
@@ -130,6 +131,7 @@ class Subagent(msgspec.Struct, frozen=True, kw_only=True):
     timeout: float
     session_id: str
     created_at: float
+    workspace: str = ""
     awaited: bool = False
     state: SubagentState = SubagentState.QUEUED
     waiting: bool = False
@@ -155,6 +157,11 @@ class Subagent(msgspec.Struct, frozen=True, kw_only=True):
     def ended(self) -> bool:
         """Whether it has ended."""
         return self.state in ENDED
+
+    @property
+    def made(self) -> bool:
+        """Whether it changed something that can be merged."""
+        return self.changes is not None and self.changes.files > 0
 
     @property
     def turn_id(self) -> str:

@@ -178,6 +178,7 @@ class Agent(Actor[AgentMessage]):
                     tools=self._tools,
                     incarnation=self.context.incarnation,
                     mark=mark,
+                    sessions=self._plan.session_dir(room),
                     outgoing=self._plan.outgoing_dir,
                     patience=self._plan.patience,
                     hands=self._hands,

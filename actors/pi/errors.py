@@ -53,10 +53,10 @@ class AgentEnded(PiError):
 
 
 class AgentHung(PiError):
-    """The process lives and does not do what it must. `what` it did not do, within `seconds`."""
+    """The process lives and does not do what it must. `what` it did not do, within `seconds`; 0: at all."""
 
     def __init__(self, what: str, seconds: float) -> None:
-        super().__init__(f"pi {what} within {seconds:g} s")
+        super().__init__(f"pi {what} within {seconds:g} s" if seconds else f"pi {what}")
         self.what = what
         self.seconds = seconds
 

@@ -24,12 +24,13 @@ DISK_PATIENCE: Final = 5.0
 
 
 class History:
-    """The session of one process. `leaf` and `usage` are as of the last question."""
+    """The session of one process. `leaf` and `usage` are as of the last question. `folder`: where its file is."""
 
-    def __init__(self, link: Link) -> None:
+    def __init__(self, link: Link, folder: Path) -> None:
         self.leaf: str | None = None
         self.usage = Usage()
         self._link = link
+        self._folder = folder
         self._looking = trio.Lock()
         self._chain: tuple[str, Chain] | None = None
         self._unsaved: SessionUnsaved | None = None
@@ -82,7 +83,8 @@ class History:
             state = (await self._link.call(commands.GetState())).data
             if not isinstance(state, answers.State) or state.session_file is None:
                 return True
-            self._chain = state.session_file, Chain(Path(state.session_file))
+            place = self._folder / Path(state.session_file).name  # whatever it says: an agent can speak in pi's name
+            self._chain = str(place), Chain(place)
         file, chain = self._chain
         try:
             saved = await off_thread(partial(chain.holds, leaf), place=file, seconds=DISK_PATIENCE)

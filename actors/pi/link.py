@@ -25,6 +25,9 @@ END_DEADLINE: Final = 5.0
 MOST_LOGGED: Final = 50
 """Unusable records of one process that are logged; further ones are only counted."""
 
+MOST_UNREAD: Final = 1024
+"""Answers that pi has not taken yet; it asks for no more than a few at once."""
+
 _log = logging.getLogger(__name__)
 
 
@@ -38,6 +41,8 @@ class Link:
         self._proc = proc
         self._clocks: dict[trio.CancelScope, float] = {}  # with what is left of them, while they stand
         self._waiting: dict[str, _Waiter] = {}
+        self._unread = 0
+        self._overrun = False
         self._ignored = 0
 
     async def listen(self, hear: Callable[[Output], Awaitable[None]]) -> Never:
@@ -88,10 +93,20 @@ class Link:
             self.session.forget(command_id)
 
     async def answer(self, answer: commands.Answer) -> None:
-        """Answer a dialog, if it is still open. Raises AgentHung."""
+        """Answer a dialog, if it is still open. Raises AgentHung, also if pi asks on and on and takes no answer."""
         line = self.session.answer(answer)
-        if line is not None:
+        if line is None:
+            return
+        if self._unread >= MOST_UNREAD:
+            if self._overrun:
+                return  # which was said
+            self._overrun = True
+            raise AgentHung(f"did not take any of {MOST_UNREAD} answers", 0.0)
+        self._unread += 1
+        try:
             await self._write(line)
+        finally:
+            self._unread -= 1
 
     def _stop_clocks(self) -> None:
         self.deaf = True

@@ -66,9 +66,9 @@ _log = logging.getLogger(__name__)
 class Live:
     """One process, from its greeting to its end.
 
-    `room`, `provider` and `tools`: what it was started with. `mark`: how our tools' calls are known. `outgoing`: the
-    folder for files on their way to people. `patience`: how long it may bring forth nothing. `hands`: makes those that
-    do what is about sub-agents, if anybody does.
+    `room`, `provider` and `tools`: what it was started with. `mark`: how our tools' calls are known. `sessions`: the
+    folder of its sessions. `outgoing`: the folder for files on their way to people. `patience`: how long it may bring
+    forth nothing. `hands`: makes those that do what is about sub-agents, if anybody does.
     """
 
     def __init__(
@@ -80,6 +80,7 @@ class Live:
         tools: tuple[type[HostTool], ...],
         incarnation: int,
         mark: str,
+        sessions: Path,
         outgoing: Path,
         patience: Patience,
         hands: MakeHands | None,
@@ -93,7 +94,7 @@ class Live:
         self._tools = tools
         self._conversation = conversation
         self._link = Link(proc)
-        self._history = History(self._link)
+        self._history = History(self._link, sessions)
         self._models = Models(self._link, provider)
         self._dialogs = Dialogs(incarnation, reply=self._link.answer, tell=self._tell)
         self._hosting = Hosting(

@@ -6,8 +6,10 @@ uses are skipped, so a newer pi may add what it likes.
 """
 
 import re
+from typing import Annotated
 
 import msgspec
+from msgspec import Meta
 
 from actors.pi.answers import MessageBody
 from actors.pi.commands import Wire
@@ -61,19 +63,23 @@ class MessageUpdate(Wire, tag="message_update", tag_field="type"):
     assistant_message_event: Delta
 
 
+Id = Annotated[str, Meta(max_length=4096)]
+"""What is kept as long as something runs: of a dialog or, made by the provider, of a tool call, and a tool's name."""
+
+
 class ToolExecutionStart(Wire, tag="tool_execution_start", tag_field="type"):
     """A tool runs. `args` is its JSON as it came."""
 
-    tool_call_id: str
-    tool_name: str
+    tool_call_id: Id
+    tool_name: Id
     args: msgspec.Raw = msgspec.Raw()
 
 
 class ToolExecutionEnd(Wire, tag="tool_execution_end", tag_field="type"):
     """A tool has ended."""
 
-    tool_call_id: str
-    tool_name: str
+    tool_call_id: Id
+    tool_name: Id
     is_error: bool = False
 
 
@@ -119,7 +125,7 @@ class ExtensionError(Wire, tag="extension_error", tag_field="type"):
 class ExtensionUiRequest(Wire, tag="extension_ui_request", tag_field="type"):
     """An extension speaks to the person. `method`: select, confirm, input, editor wait for an answer; others do not."""
 
-    id: str
+    id: Id
     method: str
     title: str = ""
     message: str = ""

@@ -155,8 +155,9 @@ class Session:
                 return [self._end_message(message)]
             case protocol.ToolExecutionStart(tool_call_id=call, tool_name=name, args=args):
                 tool = Tool(call, name, summary(args), now)
-                if len(self._tools) < _MAX_TRACKED:
-                    self._tools[call] = tool
+                if len(self._tools) >= _MAX_TRACKED:
+                    return []  # nobody need remember what no pi does
+                self._tools[call] = tool
                 return [outputs.ToolStarted(call, name, tool.summary)]
             case protocol.ToolExecutionEnd(tool_call_id=call, tool_name=name, is_error=is_error):
                 return self._end_tool(call, name, is_error)

@@ -249,8 +249,14 @@ def _line_of_head(head: bytes) -> _Line | None:
 
 
 def _open(path: Path) -> BinaryIO:
-    # A pipe in its place would otherwise be waited for.
-    file = os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    # A pipe in its place would otherwise be waited for, and a link followed to what its agent may not touch.
+    try:
+        number = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except OSError as error:
+        if error.errno == errno.ELOOP:
+            raise IsADirectoryError(errno.EISDIR, "it is no file") from None
+        raise
+    file = os.fdopen(number, "rb")
     if not stat.S_ISREG(os.fstat(file.fileno()).st_mode):
         file.close()
         raise IsADirectoryError(errno.EISDIR, "it is no file")

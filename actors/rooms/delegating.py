@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from typing import Final, Literal
 
 from actors.messages import (
+    Button,
     Changes,
     DeliveryKind,
     NewDelivery,
@@ -16,6 +17,7 @@ from actors.messages import (
     SpawnRefused,
     Subagent,
     SubagentState,
+    line_key,
 )
 from actors.phrases import code, inert, lasting, money, short
 from actors.redaction import redact
@@ -29,6 +31,7 @@ MOST_SHOWN: Final = 10
 """Open sub-agents in the status of a room."""
 MOST_LISTED: Final = 50
 _TASK: Final = 60
+_TASK_OF_LINE: Final = 80
 
 _WHAT: Final[dict[str, tuple[Literal["apply", "diff", "discard"], str]]] = {
     "apply": ("apply", "merges what it made into the workspace"),
@@ -38,14 +41,14 @@ _WHAT: Final[dict[str, tuple[Literal["apply", "diff", "discard"], str]]] = {
 _ENDED: Final[dict[SubagentState, str]] = {
     SubagentState.COMPLETED: "completed",
     SubagentState.FAILED: "failed",
-    SubagentState.TIMED_OUT: "ended, its time was used up",
+    SubagentState.TIMED_OUT: "timed out",
     SubagentState.CANCELLED: "cancelled",
     SubagentState.LOST: "lost",
 }
 _DECIDED: Final = {
     "applied": "is in the workspace already",
     "discarded": "was discarded",
-    "expired": "was not applied in time, and is gone",
+    "expired": "was not applied in 14 days, and is gone",
 }
 
 
@@ -84,14 +87,24 @@ def end_one(command: Queued, slug: str, subagents: Sequence[Subagent], room: str
 
 
 def begun(command: Queued, done: Spawned | SpawnRefused) -> Answer:
-    """The answer to `/spawn`."""
+    """The answer to `/spawn`: the one message about it, which changes from then on.
+
+    If a crash came between and it has got on since, that message is there already and knows better.
+    """
     if isinstance(done, SpawnRefused):
-        text = f"No sub-agent was begun: {inert(done.reason)}"
-    else:
-        slug = done.subagent.slug
-        waits = f" It waits for a place, {_count(done.ahead, 'other')} before it." if done.ahead else ""
-        text = f"Begun as {code(slug)}.{waits} /agents shows it, /kill {inert(slug)} ends it."
-    return Answer(command, (_note(command, text),))
+        return Answer(command, (_note(command, f"No sub-agent was begun: {inert(done.reason)}"),))
+    sub = done.subagent
+    if sub.state is not SubagentState.QUEUED or sub.stop is not None:
+        return Answer(command, (_note(command, f"Begun as {code(sub.slug)}. /agents shows it."),))
+    where = f"waits for a place ({done.ahead} before it)" if done.ahead else "begins"
+    line = NewDelivery(
+        kind=DeliveryKind.NOTE,
+        text=f"Sub-agent {code(sub.slug)}: {where}\n“{inert(short(redact(sub.task), _TASK_OF_LINE))}”",
+        reply_to=command.message_id,
+        buttons=((Button(label="End it", command="kill", argument=sub.slug),),),
+        key=line_key(sub.slug),
+    )
+    return Answer(command, (line,))
 
 
 def going_on(subagents: Sequence[Subagent], room: str) -> str:
@@ -123,10 +136,10 @@ def _find(subagents: Sequence[Subagent], slug: str) -> Subagent | None:
 def _undecidable(sub: Subagent | None, slug: str) -> str | None:
     """Why nothing can be done about what it made; None if that is open."""
     if sub is None:
-        return f"There is no sub-agent {code(short(slug))} in this room; /agents shows those that there are."
+        return f"There is no sub-agent {code(short(slug))} in this room. /agents shows those there are."
     if not sub.ended:
-        return f"Sub-agent {code(slug)} is still at work; /kill {inert(slug)} ends it."
-    if sub.changes is None:
+        return f"Sub-agent {code(slug)} has not ended yet. /kill {inert(slug)} ends it."
+    if not sub.made:
         return f"Sub-agent {code(slug)} changed no files, so there is nothing to apply, show or discard."
     if sub.kept != "open":
         return f"What {code(slug)} made {_DECIDED.get(sub.kept or '', 'is gone')}."
@@ -142,7 +155,7 @@ def _listing(subagents: Sequence[Subagent], now: float) -> str:
     lines += [f"{'  ' * depth}- {_line(sub, now)}" for sub, depth in _in_order(shown)]
     if any(not sub.ended and sub.stop is None for sub in shown):
         lines += ["", "/kill and its id ends one."]
-    if any(sub.changes is not None and sub.kept == "open" for sub in shown):
+    if any(sub.made and sub.kept == "open" and sub.parent is None for sub in shown):
         lines += ["", "/apply, /diff or /discard and its id decides what becomes of what one made."]
     return "\n".join(lines)
 
@@ -174,11 +187,11 @@ def _state(sub: Subagent, now: float) -> str:
     if sub.stop is not None:
         return "is being ended"
     if sub.state is SubagentState.QUEUED:
-        return f"waits for a place since {lasting(now - sub.created_at)}"
+        return f"waits for a place ({lasting(now - sub.created_at)} so far)"
     if sub.state is SubagentState.PREPARING:
         return "makes its workspace"
     age = lasting(now - (sub.created_at if sub.started_at is None else sub.started_at))
-    return f"waits for its own sub-agents, for {age} at work" if sub.waiting else f"at work for {age}"
+    return f"waits for its own sub-agents ({age} so far)" if sub.waiting else f"running {age}"
 
 
 def _end(sub: Subagent) -> str:
@@ -186,18 +199,19 @@ def _end(sub: Subagent) -> str:
     if sub.started_at is None:
         said += " before it began"
     elif sub.ended_at is not None:
-        said += f" after {lasting(max(1.0, sub.ended_at - sub.started_at))}"
+        how = "in" if sub.state is SubagentState.COMPLETED else "after"
+        said += f" {how} {lasting(max(1.0, sub.ended_at - sub.started_at))}"
     if sub.cost:
         said += f", {money(sub.cost)}"
-    return said if sub.changes is None else f"{said}, {_changed(sub.changes)}{_kept(sub)}"
+    return said if sub.changes is None or not sub.made else f"{said} · {_changed(sub.changes)}{_kept(sub)}"
 
 
 def _kept(sub: Subagent) -> str:
-    return "" if sub.kept in (None, "open") else f", {sub.kept}"
+    return "" if sub.kept in (None, "open") else f" · {sub.kept}"
 
 
 def _changed(changes: Changes) -> str:
-    return f"{_count(changes.files, 'file')} +{changes.added} -{changes.removed}"
+    return f"{_count(changes.files, 'file')}, +{changes.added} −{changes.removed}"
 
 
 def _said(command: Queued, text: str) -> list[Step]:

@@ -28,6 +28,7 @@ from actors.messages import (
     Topic,
     Undeliverable,
     Unsent,
+    line_key,
 )
 from actors.phrases import inert, short
 from actors.store.buttons import buttons_of, press_data
@@ -81,16 +82,18 @@ def doubt(db: apsw.Connection, now: float, request: Doubt) -> int:
 def due(db: apsw.Connection, request: Due) -> tuple[Delivery, ...]:
     """The head of each chat, oldest first. A chat whose head is being sent yields nothing: its order is kept.
 
-    What may be gone past is no head.
+    What may be gone past is no head. The lines about sub-agents come after all else: there may be many, each changes
+    all the time, and nobody waits for them.
     """
     rows = db.execute(
         "SELECT id, front, chat, thread, kind, text, reply_to, turn, part, attempts, doubtful, created_at, "
         "footer, buttons, file, topic, revision, silent, is_edit, "
         "(SELECT message_id FROM parts WHERE delivery = id ORDER BY parts.part DESC LIMIT 1) "
         "FROM deliveries WHERE state = 'waiting' AND id IN "
-        "(SELECT min(id) FROM deliveries WHERE front = ? AND ended_at IS NULL "
-        "AND id NOT IN (SELECT value FROM json_each(?)) GROUP BY chat) ORDER BY id LIMIT max(0, ?)",
-        (request.front, msgspec.json.encode(request.besides).decode(), request.limit),
+        "(SELECT min(CASE WHEN key GLOB ?1 THEN id | (1 << 62) ELSE id END) & ~(1 << 62) "
+        "FROM deliveries WHERE front = ?2 AND ended_at IS NULL "
+        "AND id NOT IN (SELECT value FROM json_each(?3)) GROUP BY chat) ORDER BY id LIMIT max(0, ?4)",
+        (line_key("*"), request.front, msgspec.json.encode(request.besides).decode(), request.limit),
     )
     return tuple(map(_delivery, rows))
 

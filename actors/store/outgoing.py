@@ -104,13 +104,14 @@ def queue_delivery(
 
 
 def again(db: apsw.Connection, new: NewDelivery) -> NewDelivery:
-    """The same as a message of its own if the one with its key has arrived where nothing can be edited."""
+    """The same as a message of its own if the one with its key has arrived where nothing can be edited, or is gone."""
     known = None if new.key is None else _known(db, new.key)
     if known is None:
         return new
     fixed = db.execute(
         "SELECT count(*) FROM deliveries JOIN parts ON parts.delivery = deliveries.id "
-        "WHERE deliveries.id = ? AND state = 'sent' AND message_id IS NULL",
+        "WHERE deliveries.id = ? AND state = 'sent' AND (message_id IS NULL "
+        "OR EXISTS (SELECT 1 FROM rooms WHERE slug = deliveries.room AND gone_at IS NOT NULL))",
         (known,),
     ).get
     return msgspec.structs.replace(new, key=f"{new.key}:again") if fixed else new

@@ -22,10 +22,10 @@ def prepare(db: apsw.Connection, ladder: tuple[str, ...] = LADDER) -> None:
     Before an existing file is changed, a copy is made beside it, named after its version (`state.db.v1`).
     Raises `StoreTooNew`, `StoreCorrupt`, and apsw's errors for what the disk or the file does.
     """
+    db.pragma("busy_timeout", BUSY_TIMEOUT)  # the first look also waits: a reader may be mending what a kill has left
     found = version(db, len(ladder))
     if found == 0:
         os.chmod(db.filename, 0o600)  # before the log beside it is made: that gets the same mode
-    db.pragma("busy_timeout", BUSY_TIMEOUT)
     db.pragma("journal_mode", "wal")
     db.pragma("synchronous", "full")  # WAL's default may lose the last commits when the power fails
     if found < len(ladder):

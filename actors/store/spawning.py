@@ -46,7 +46,7 @@ def spawn(db: apsw.Connection, setting: Setting, request: Spawn) -> Spawned | Sp
     slug = slug_of_task(request.task, taken=names(db) | _RESERVED)
     db.execute(
         "INSERT INTO subagents (key, slug, room, parent, turn, by, depth, task, isolation, model, timeout, session_id, "
-        "created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "created_at, workspace) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         (
             request.key,
             slug,
@@ -61,6 +61,7 @@ def spawn(db: apsw.Connection, setting: Setting, request: Spawn) -> Spawned | Sp
             request.timeout,
             f"{slug}-{setting.token}",
             setting.now,
+            home.workspace,
         ),
     )
     if request.wait and request.by is None:

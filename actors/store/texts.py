@@ -18,6 +18,9 @@ SLUG_LIMIT = 32
 TASK_SLUG_LIMIT = 24
 """Characters of a sub-agent's."""
 
+_IDLE = {"please", "can", "could", "would", "you", "i", "we", "me", "the", "a", "an"}
+_LEADING = {"and", "or", "of", "in", "on", "to", "for", "with", "from", "by", "at", "as", "into"}
+
 _LOOKED_AT = 1000
 """Characters of a task in which words for its name are looked for."""
 
@@ -41,17 +44,31 @@ def slug_for(place: Place, title: str, taken: Container[str]) -> str:
 
 
 def slug_of_task(task: str, taken: Container[str]) -> str:
-    """A short name for a new sub-agent that is not in `taken`, as a room's: the first words of its task, or `agent`."""
-    words = _words(task[:_LOOKED_AT], _LOOKED_AT)
-    whole = words if len(words) <= TASK_SLUG_LIMIT else words[: TASK_SLUG_LIMIT + 1].rpartition("-")[0]
-    return _unlike(whole or words[:TASK_SLUG_LIMIT] or "agent", TASK_SLUG_LIMIT, taken)
+    """A short name for a new sub-agent that is not in `taken`, as a room's: the first words of its task, or `agent`.
+
+    Words that tell no task from another are passed over, unless there are no others.
+    """
+    words = task[:_LOOKED_AT].split()
+    telling = _words(" ".join(word for word in words if word.lower().strip(",.:!?") not in _IDLE), _LOOKED_AT)
+    telling = telling or _words(" ".join(words), _LOOKED_AT)
+    return _unlike(_whole_words(telling, TASK_SLUG_LIMIT) or "agent", TASK_SLUG_LIMIT, taken)
+
+
+def _whole_words(words: str, limit: int) -> str:
+    """As many of the words as fit, without one at the end that leads to what was cut off."""
+    if len(words) <= limit:
+        return words
+    whole = words[: limit + 1].rpartition("-")[0]
+    while (shorter := whole.rpartition("-"))[2] in _LEADING and shorter[0]:
+        whole = shorter[0]
+    return whole or words[:limit]
 
 
 def _unlike(base: str, limit: int, taken: Container[str]) -> str:
     if base not in taken:
         return base
     number = 2
-    while (slug := f"{base[: limit - len(str(number)) - 1].rstrip('-')}-{number}") in taken:
+    while (slug := f"{_whole_words(base, limit - len(str(number)) - 1).rstrip('-')}-{number}") in taken:
         number += 1
     return slug
 

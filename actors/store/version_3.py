@@ -2,8 +2,8 @@
 
 VERSION_3 = """
 -- The fields of `Subagent`. `key`: by which it was asked for, once. `turn`: a turn, or a run of its parent. `changes`,
--- `log`: JSON. `told_turn`, `told_call`: the tool call whose answer its report is, or was to be. `quiet`: it was stopped
--- with its turn or its room, so its report begins no turn.
+-- `log`: JSON. `told_turn`, `told_call`: the tool call whose answer its report is, or was to be. `quiet`: it was
+-- stopped with its turn or its room, so its report begins no turn.
 CREATE TABLE subagents (
     id         INTEGER PRIMARY KEY,
     key        TEXT NOT NULL UNIQUE,
@@ -19,6 +19,7 @@ CREATE TABLE subagents (
     timeout    REAL NOT NULL,
     session_id TEXT NOT NULL UNIQUE,
     created_at REAL NOT NULL,
+    workspace  TEXT NOT NULL,
     awaited    INTEGER NOT NULL DEFAULT 0 CHECK (awaited IN (0, 1)),
     state      TEXT NOT NULL DEFAULT 'queued' CHECK (state IN (
         'queued', 'preparing', 'running', 'completed', 'failed', 'timed_out', 'cancelled', 'lost'

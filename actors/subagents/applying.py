@@ -20,7 +20,7 @@ import trio
 
 from actors.messages import Changes
 from actors.subagents import git, snapshots
-from actors.subagents.folder import go_on, in_thread
+from actors.subagents.folder import in_thread
 from actors.subagents.placing import Blob, Placing, Present, Raced, look
 from actors.subagents.removing import remove_now
 
@@ -100,7 +100,7 @@ async def _alone(name: str) -> AsyncIterator[None]:
 async def _apply(repository: Path, place: Path) -> Applied:
     scratch = repository.parent / "apply.git"
     note = repository.parent / "applied.json"
-    await in_thread(partial(git.settle, repository.parent, go_on))
+    await git.settle(repository.parent)
     try:
         base, result = await in_thread(partial(_open, repository, place, scratch))
         touched = await _differing(scratch, base, result, of=repository / "objects")

@@ -1,27 +1,14 @@
-"""What an agent's word is worth: which calls its session holds, and whether it uses the model that was asked for.
+"""Whether an agent that is ready uses the model that was asked for.
 
 Pure; a part of `life`.
 """
 
 import difflib
-import re
-from collections.abc import Sequence
-from typing import Final
 
-from actors.messages import AgentReady, Entry
+from actors.messages import AgentReady
 from actors.phrases import short
 
-__all__ = ["heard_calls", "model_trouble"]
-
-_UNHEARD: Final = re.compile(r"(?:Command|Operation) aborted\s*\Z|\AThe host did not answer; nothing was done\.")
-"""How pi, and our extension in it, end the result of a call that was cut off."""
-
-
-def heard_calls(entries: Sequence[Entry]) -> tuple[str, ...]:
-    """The tool calls whose results are in the session, and not only the word that they were cut off."""
-    return tuple(
-        entry.call for entry in entries if entry.role == "toolResult" and entry.call and not _UNHEARD.search(entry.text)
-    )
+__all__ = ["model_trouble"]
 
 
 def model_trouble(wanted: str | None, ready: AgentReady) -> str | None:

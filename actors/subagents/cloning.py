@@ -72,13 +72,11 @@ async def clone(
         partial(carry, differing, parent, folder.work, one=ONE, all_=ALL, go_on=lambda _: go_on())
     )
     await in_thread(partial(_repository, folder, found, slug, stores, ours))
-    tree = f"{found.head}^{{tree}}"
+    tree = f"{found.head}^{{tree}}"  # which is as good as its id
     if differing:
         await snapshots.record(shadow, folder.work, ours, carried.put + carried.large + carried.unread, carried.gone)
         tree = await snapshots.tree_of(shadow, ours)
-    base = await snapshots.commit(
-        shadow, (await git.run(shadow, "rev-parse", tree)).decode().strip(), "base", found.head
-    )
+    base = await snapshots.commit(shadow, tree, "base", found.head)
     await in_thread(partial(_forget, shadow))
     return Prepared(
         kind="clone",

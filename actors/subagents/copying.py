@@ -123,6 +123,6 @@ class _Progress:
 
 def _too_large(what: str) -> IsolationImpossible:
     return IsolationImpossible(
-        f"its parent's workspace is too large to be copied ({what}): use isolation scratch, name what is not needed in "
+        f"the workspace is too large to be copied ({what}): use isolation scratch, name what is not needed in "
         "a .gitignore, or make it a git repository, which is shared."
     )

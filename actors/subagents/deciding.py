@@ -82,7 +82,7 @@ class Deciding:
                     await self._do(wanted, work.room)
                 return work.room
         finally:
-            if not lock.statistics().tasks_waiting:
+            if not lock.locked():  # else it is the next one's already
                 self._locks.pop(wanted.room, None)
 
     async def _do(self, wanted: Decide, room: Room) -> None:
@@ -105,7 +105,7 @@ class Deciding:
         changes = sub.changes
         if not sub.ended:
             return _Done(words.unended(sub))
-        if changes is None:
+        if changes is None or not sub.made:
             return _Done(words.nothing(sub))
         if sub.kept != "open":
             return _Done(words.decided(sub))
@@ -116,6 +116,8 @@ class Deciding:
             )
         if wanted.what == "discard":
             return _Done(words.discarded(sub), "discarded")
+        if wanted.what == "apply" and sub.workspace != room.workspace:
+            return _Done(words.impossible(sub, words.elsewhere(sub, room.workspace)))
         try:
             if wanted.what == "diff":
                 return await self._diff(sub, changes)

@@ -10,7 +10,6 @@ import os
 import shutil
 import signal
 import subprocess
-import time
 from collections.abc import Awaitable, Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -22,12 +21,16 @@ LIMIT: Final = 120.0
 """Seconds that one command may take, unless told otherwise: a file that never ends must not hold us for good."""
 MOST: Final = 256 << 20
 """Bytes that one command may say, unless told otherwise."""
+MEMORY: Final = 2 << 30
+"""Bytes of memory that one command may have: git reads a .gitignore whole, and one may be as large as the disk."""
 OLDEST: Final = (2, 38)
 """The first git that merges without a working tree (`git merge-tree --write-tree`)."""
 MADE: Final = "made"
 """The folder of a repository of ours with the objects that were written `alone`."""
+_BOUNDED: Final = ("/bin/sh", "-c", 'unset PWD; ulimit -d "$0" 2>/dev/null; exec "$@"', str(MEMORY >> 10))
 _LAST_WORDS: Final = 4096
 _OUTLIVES: Final = 30.0
+_LOOK_EVERY: Final = 0.02
 _CLAIMED: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _CHUNK: Final = 1 << 18
 
@@ -130,7 +133,7 @@ async def run(
     try:
         with _claimed(repository.parent) as claim:
             process = await trio.lowlevel.open_process(
-                [program, *(os.fspath(argument) for argument in arguments)],
+                [*_BOUNDED, program, *(os.fspath(argument) for argument in arguments)],
                 cwd=repository if tree is None else tree,
                 env=_environment(repository, tree, index, repository / MADE if alone else objects),
                 stdin=subprocess.DEVNULL if given is None else subprocess.PIPE,
@@ -165,23 +168,26 @@ async def run(
     return bytes(said)
 
 
-def settle(place: Path, go_on: Callable[[], None]) -> None:
+async def settle(place: Path) -> None:
     """Wait until no git of ours works in the folder any more: one may have outlived a service that was killed.
 
-    It blocks, for at most half a minute; `go_on` is called all the while, and may raise.
+    For at most half a minute, which costs nobody a thread: a sub-agent can hold this lock where it can see the folder.
     """
-    until = time.monotonic() + _OUTLIVES
+    with trio.move_on_after(_OUTLIVES):
+        while not await trio.to_thread.run_sync(_is_free, place):  # noqa: ASYNC110 - there is no event
+            await trio.sleep(_LOOK_EVERY)
+
+
+def _is_free(place: Path) -> bool:
     with suppress(FileNotFoundError, NotADirectoryError):
         descriptor = os.open(place, _CLAIMED)
         try:
-            while time.monotonic() < until:
-                with suppress(BlockingIOError):
-                    fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    return
-                go_on()
-                time.sleep(0.02)
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
         finally:
             os.close(descriptor)
+    return True
 
 
 @contextmanager

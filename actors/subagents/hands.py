@@ -195,14 +195,18 @@ class Helpers:
             raise Refused(f"{slug} was begun by {sub.parent}: only that one can merge its work. Apply what that made.")
         if not sub.ended:
             raise Refused(f"{slug} has not ended yet, so it cannot be merged. Wait for its report.")
-        if changes is None:
+        if changes is None or not sub.made:
             return f"Sub-agent {slug} changed no files, so there is nothing to merge."
         if sub.kept == "applied":
             return f"What {slug} made is merged already."
         if sub.kept != "open":
             raise Refused(f"What {slug} made was {sub.kept} and is gone.")
+        place = await self._workspace()
+        if self._parent is None and sub.workspace != place:
+            why = f"{words.elsewhere(sub, place)} Nothing was changed. The patch is {changes.patch}"
+            raise Refused(f"what {slug} made could not be merged: {why}")
         try:
-            applied = await self._apply(changes, await self._workspace())
+            applied = await self._apply(changes, place)
         except ApplyConflict as conflict:
             paths = ", ".join(conflict.paths[:_PATHS]) + (" and more" if len(conflict.paths) > _PATHS else "")
             raise Refused(

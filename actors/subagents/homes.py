@@ -52,23 +52,23 @@ class Home:
 
     # --- made
 
-    def prepare(self, sub: Subagent, room: Room, *, begun: bool) -> None:
+    def prepare(self, sub: Subagent, *, begun: bool) -> None:
         """Have it made, unless it is there. `begun`: the sub-agent has worked in it already."""
         self._made = trio.Event()
-        self._context.start_soon(self._prepare, sub, room, begun)
+        self._context.start_soon(self._prepare, sub, begun)
 
     async def abandon(self) -> None:
         """Give up making it; returns when nobody works on that any more."""
         self._making.cancel()
         await self._made.wait()
 
-    async def _prepare(self, sub: Subagent, room: Room, begun: bool) -> None:
+    async def _prepare(self, sub: Subagent, begun: bool) -> None:
         told: HomeMade | None = None
         try:
             with self._making:
                 made = await self._ground.look(sub.slug)
                 if made is None and not begun:
-                    parent = room.workspace if sub.parent is None else self._ground.home(sub.parent)
+                    parent = sub.workspace if sub.parent is None else self._ground.home(sub.parent)
                     made = await self._ground.make(sub, parent, self._grows)
                 told = HomeMade(made=made, gone=made is None)
         except Unmade as error:

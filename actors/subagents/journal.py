@@ -72,7 +72,11 @@ class Journal:
     def hear(self, at: float, message: Message) -> None:
         """Something else happened to it: perhaps its run is over, or its agent ends."""
         if isinstance(message, AgentLost):
+            self.pause()
             self.note(at, f"its agent ends: {message.what}")
+        if isinstance(message, TurnSettled) and message.text.startswith(self._text):
+            self._said_at = self._said_at if self._text else at
+            self._text = message.text  # the picture of it that came last may have been of its beginning
         if isinstance(message, TurnSettled | Down):
             self.over()
 

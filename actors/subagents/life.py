@@ -27,7 +27,7 @@ from actors.messages import (
 )
 from actors.phrases import lasting
 from actors.subagents import words
-from actors.subagents.checks import heard_calls, model_trouble
+from actors.subagents.checks import model_trouble
 from actors.subagents.steps import (
     Begin,
     Collect,
@@ -37,7 +37,6 @@ from actors.subagents.steps import (
     Phase,
     Prepare,
     Pull,
-    Return,
     SendAbort,
     SendContinue,
     SendPrompt,
@@ -219,26 +218,29 @@ class Life:
         self.agent, self.phase = None, Phase.COLLECTING
         return [Collect()]
 
-    def recalled(self, event: Recalled) -> list[Step]:
-        """What the session holds of an earlier attempt."""
+    def awaits(self, event: Recalled) -> bool:
+        """Whether this is what it has asked for."""
+        return self.phase is Phase.RECALLING and self._is_about(event.turn, event.incarnation)
+
+    def recalled(self, event: Recalled, subagents: Sequence[str] = ()) -> list[Step]:
+        """What the session holds of an earlier attempt. `subagents`: its own, of which it has not heard yet."""
         sub = self.sub
-        if self.phase is not Phase.RECALLING or sub is None or not self._is_about(event.turn, event.incarnation):
+        if not self.awaits(event) or sub is None:
             return []
         self._leaf = event.leaf
-        steps: list[Step] = [Return(sub.turn_id, heard_calls(event.entries))]
         match resume.decide(event.entries):
             case resume.Finished(text, stop_reason):
-                return [*steps, *self._answered(text, stop_reason)]
+                return self._answered(text, stop_reason)
             case resume.GoOn(said=said) if sub.attempt > MOST_ATTEMPTS:
                 self._text = said or self._text
-                return [*steps, *self._cut_off_too_often()]
+                return self._cut_off_too_often()
             case _ if sub.attempt > MOST_ATTEMPTS:
-                return [*steps, *self._cut_off_too_often()]
+                return self._cut_off_too_often()
             case resume.GoOn(note, said):
                 self._said = said
-                return [*steps, *self._run(SendContinue(sub.turn_id, note))]
+                return self._run(SendContinue(sub.turn_id, resume.delegated(note, subagents)))
             case _:
-                return [*steps, *self._run(SendPrompt(sub.turn_id, sub.prompt))]
+                return self._run(SendPrompt(sub.turn_id, sub.prompt))
 
     def refused(self, event: PromptRefused) -> list[Step]:
         """pi did not take the prompt."""
@@ -378,7 +380,7 @@ class Life:
     def _why_stopped(self) -> str:
         assert self.sub is not None
         if self.sub.stop is SubagentState.TIMED_OUT:
-            return f"It had {lasting(self.sub.timeout)} for its work, and they were used up."
+            return f"It had {lasting(self.sub.timeout)} for its work, and that was not enough."
         return ""
 
     def _finish(self, outcome: SubagentState, error: str) -> list[Step]:

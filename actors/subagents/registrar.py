@@ -133,8 +133,7 @@ class Registrar(Actor[Hears]):
     async def started(self) -> None:
         self._pool = Pool(self.context, self._pool_path, self._make, self._left)
         self._pool.find()
-        if self.context.incarnation > 1:
-            self.context.start_soon(self._wake_unfinished)
+        self.context.start_soon(self._wake_unfinished)
         self.context.start_soon(self._sweep)
         self.context.every(LOOK_EVERY, Tick())
         self._look_soon()
@@ -338,7 +337,7 @@ class Registrar(Actor[Hears]):
             await trio.sleep(SWEEP_EVERY)
 
     async def _wake_unfinished(self) -> None:
-        """An earlier incarnation may have been about to."""
+        """An earlier one may have been about to, and one whose supervisor is new does not know that it had one."""
         for room in await insist(self._store, UnfinishedRooms()):
             await _tell(self._router, WakeRoom(room=room))
 

@@ -18,7 +18,7 @@ from actors.messages import Changes
 from actors.subagents import git, snapshots
 from actors.subagents.applying import Applied, ApplyConflict, ApplyImpossible, apply
 from actors.subagents.beneath import Beneath
-from actors.subagents.folder import Folder, Prepared, go_on, in_thread, prepared
+from actors.subagents.folder import Folder, Prepared, in_thread, prepared
 from actors.subagents.removing import remove_now
 
 __all__ = ["Applied", "ApplyConflict", "ApplyImpossible", "apply", "collect", "diff"]
@@ -27,10 +27,13 @@ ONE: Final = 100 << 20
 """Bytes that a file may have to be kept."""
 ALL: Final = 1 << 30
 """Bytes that all changed files may have together."""
+FILES: Final = 100_000
+"""How many changed files are kept; so many take a minute or two."""
 NAMES: Final = 100
 """How many changed files are named."""
 _SLOW: Final = 600.0
 _READ_BY_GIT: Final = (".gitignore", ".gitattributes")
+_OF_REPOSITORIES: Final = (b"HEAD", b"objects", b"refs", b"commondir")
 _SPARSE: Final = "info/sparse"
 
 
@@ -49,7 +52,7 @@ async def collect(folder: Folder, into: Path, *, slug: str) -> Changes | None:
     nothing can, `repository` and `patch` are empty.
     """
     to = into / slug
-    await in_thread(partial(git.settle, folder.root, go_on))
+    await git.settle(folder.root)
     await in_thread(partial(remove_now, to))
     ready = await in_thread(partial(prepared, folder))
     if ready is None:
@@ -117,15 +120,21 @@ async def _found(folder: Folder, index: Path) -> Found:
 def _look(work: Path, paths: list[bytes], found: Found) -> Found:
     large: list[bytes] = []
     odd: list[bytes] = []
+    many: list[bytes] = []
     repositories = [path for path in paths if path.endswith(b"/")]
     total = 0
     with Beneath(work) as tree:
         for path in paths:
             if path.endswith(b"/") or not git.wanted(path):
                 continue
+            if (within := _repository_of(tree, path)) is not None:
+                repositories.append(within)
+                continue
             there = tree.look(path)
             if there is None:
                 found.gone.append(path)
+            elif len(found.put) >= FILES and (stat.S_ISLNK(there.st_mode) or stat.S_ISREG(there.st_mode)):
+                many.append(path)
             elif stat.S_ISLNK(there.st_mode):
                 found.put.append(path)
             elif not stat.S_ISREG(there.st_mode):
@@ -140,15 +149,31 @@ def _look(work: Path, paths: list[bytes], found: Found) -> Found:
                 if not there.st_mode & stat.S_IRUSR:
                     _open_up(work / os.fsdecode(path), stat.S_IRUSR)
     for left, why in (
-        (repositories, "a repository of its own is not taken along"),
+        (list(dict.fromkeys(repositories)), "a repository of its own is not taken along"),
         (odd, "neither a file nor a link"),
         (large, f"a file may have {ONE >> 20} MB, all together {ALL >> 20} MB"),
+        (many, f"at most {FILES:,} files are kept"),
     ):
         if left:
             named = ", ".join(git.shown(path) for path in left[:5])
             more = f" and {len(left) - 5} more" if len(left) > 5 else ""
             found.left_out.append(f"{named}{more} left out: {why}.")
     return found
+
+
+def _repository_of(tree: Beneath, path: bytes) -> bytes | None:
+    """The folder above the path that git takes for a repository, though it has another name than `.git`.
+
+    Whoever runs git in such a folder runs what its configuration says.
+    """
+    parts = path.split(b"/")
+    for depth, part in enumerate(parts):
+        if part in _OF_REPOSITORIES:
+            folder = b"".join(each + b"/" for each in parts[:depth])
+            there = {name for name in _OF_REPOSITORIES if tree.look(folder + name) is not None}
+            if b"HEAD" in there and (b"commondir" in there or {b"objects", b"refs"} <= there):
+                return folder or b"./"
+    return None
 
 
 async def _told(shadow: Path, base: str, result: str, to: Path) -> Changes:
@@ -189,6 +214,8 @@ def _settle(folder: Folder, ready: Prepared, index: Path) -> bool:
         exclude=exclude.read_bytes() if exclude.is_file() else b"",
         sparse=(folder.shadow / _SPARSE).exists(),
     )
+    for lock in (index.with_name(f"{index.name}.lock"), *(folder.shadow / "refs/heads").glob("*.lock")):
+        lock.unlink(missing_ok=True)  # of a collection that a kill has cut off
     begun = folder.shadow / "index.base"
     if begun.exists():
         shutil.copy2(begun, index)  # with its time: by it git knows what was written after it

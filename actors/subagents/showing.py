@@ -8,7 +8,7 @@ from typing import Final
 
 from actors.messages import Subagent
 
-SHOW_EVERY: Final = 10.0
+SHOW_EVERY: Final = 20.0
 """Seconds between two edits of the line while what it does changes."""
 SHOW_AGE_EVERY: Final = 60.0
 """Seconds after which the line is edited although it does the same: it also says for how long."""

@@ -41,7 +41,10 @@ async def tree_of(repository: Path, index: Path) -> str:
 
 
 async def commit(repository: Path, tree: str, branch: str, *parents: str) -> str:
-    """Make a commit of the tree the tip of a branch; returns the commit's id. Raises GitFailed, GitUnfit."""
+    """Make a commit of the tree, which may go by any name, the tip of a branch; returns the commit's id.
+
+    Raises GitFailed, GitUnfit.
+    """
     before = [word for parent in parents for word in ("-p", parent)]
     said = await git.run(repository, "commit-tree", tree, *before, "-m", branch)
     id_ = said.decode().strip()

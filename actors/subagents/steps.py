@@ -17,7 +17,6 @@ __all__ = [
     "Phase",
     "Prepare",
     "Pull",
-    "Return",
     "SendAbort",
     "SendContinue",
     "SendPrompt",
@@ -93,13 +92,6 @@ class SendAbort(NamedTuple):
     turn: str
 
 
-class Return(NamedTuple):
-    """Commit which tool calls' results the session of this run holds, of reports that were given so."""
-
-    turn: str
-    heard: tuple[str, ...]
-
-
 class CommitWait(NamedTuple):
     """Commit that it waits for its children; report `waited`."""
 
@@ -138,7 +130,6 @@ Step = (
     | SendContinue
     | SendRecall
     | SendAbort
-    | Return
     | CommitWait
     | TimeOut
     | StopChildren

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 import trio
 
+from actors import resume
 from actors.asking import insist
 from actors.errors import Unfit
 from actors.messages import (
@@ -36,6 +37,7 @@ from actors.messages import (
     QuestionAsked,
     ReadLog,
     Recall,
+    Recalled,
     ReturnReports,
     Room,
     StopSubagents,
@@ -177,6 +179,9 @@ class Worker(Actor[Hears]):
                 await self._show()
             case Wake():
                 await self._obey(await self._look())
+            case Recalled() if self._life.awaits(message):
+                # What was told in the run that was cut off and is not in its session is not heard yet.
+                await self._obey(self._life.recalled(message, await insist(self._store, self._returned(message))))
             case _:
                 self._journal.hear(time.time(), message)
                 await self._obey(hear(self._life, message))
@@ -235,6 +240,10 @@ class Worker(Actor[Hears]):
             children = await insist(self._store, ListSubagents(parent=self._slug, ended=MOST_ENDED))
         return sub, children
 
+    def _returned(self, event: Recalled) -> ReturnReports:
+        room, heard = self._known[1].slug, resume.results(event.entries)
+        return ReturnReports(room=room, parent=self._slug, turn=event.turn, heard=heard)
+
     async def _look(self) -> list[Step]:
         return self._life.pulled(*await self._rows())
 
@@ -260,7 +269,7 @@ class Worker(Actor[Hears]):
             case steps.Pull():
                 return await self._look()
             case steps.Prepare(begun):
-                self._home.prepare(*self._known, begun=begun)
+                self._home.prepare(self._known[0], begun=begun)
             case steps.Begin(run, attempt, prompt, leaf, reports):
                 begin = BeginRun(
                     slug=self._slug, run=run, attempt=attempt, prompt=prompt, leaf=leaf, reports=reports
@@ -269,9 +278,6 @@ class Worker(Actor[Hears]):
                 self._journal.note(time.time(), f"run {run} begins" if attempt == 1 else f"run {run}, try {attempt}")
                 self._wake_registrar()
                 return self._life.began(sub)
-            case steps.Return(turn, heard):
-                room = self._known[1].slug
-                await insist(self._store, ReturnReports(room=room, parent=self._slug, turn=turn, heard=heard))
             case steps.CommitWait():
                 await insist(self._store, WaitForChildren(slug=self._slug))
                 self._wake_registrar()

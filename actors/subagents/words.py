@@ -4,6 +4,7 @@ Pure: rows in, Markdown (for people) or plain text (for agents) out. Whoever end
 something is said; here is only how. A task, an answer, a path are shown as they are and without known secrets.
 """
 
+import re
 from collections.abc import Sequence
 from typing import Final, Literal
 
@@ -43,10 +44,12 @@ MOST_TEXT: Final = 20_000
 MOST_TOGETHER: Final = 60_000
 """Characters of what several said that one prompt holds."""
 _LEAST_TEXT: Final = 1_000
+_WORDLESS: Final = "It ended without a word."
 _TASK: Final = 80
 _TASK_OF_REPORT: Final = 400
 _DOING: Final = 120
 _ERROR: Final = 500
+_INDEX: Final = re.compile(r"^index [0-9a-f]{7,64}\.\.[0-9a-f]{7,64}( \d+)?\n", re.MULTILINE)
 _NAMES: Final = 30
 """Changed files that a report names."""
 _PATHS: Final = 10
@@ -68,11 +71,11 @@ def line(sub: Subagent, doing: str = "", now: float = 0.0, ahead: int = 0) -> Ne
 
     `doing`: what it does now, plain, in a few words; `ahead`: how many a queued one waits for. `now`: Unix seconds.
     """
-    lines = [f"Sub-agent {code(sub.slug)}: {inert(state(sub, doing, now, ahead))}", _quoted(sub.task, _TASK)]
-    last = _last_words(sub)
+    whose = "" if sub.parent is None else f" of {code(sub.parent)}"
+    lines = [f"Sub-agent {code(sub.slug)}{whose}: {inert(state(sub, doing, now, ahead))}", _quoted(sub.task, _TASK)]
     return NewDelivery(
         kind=DeliveryKind.NOTE,
-        text="\n".join(each for each in (*lines, last) if each),
+        text="\n".join(each for each in (*lines, _last_words(sub), _lacking(sub)) if each),
         buttons=_buttons(sub),
         key=line_key(sub.slug),
     )
@@ -115,28 +118,37 @@ def changed(changes: Changes) -> str:
 
 def _ended(sub: Subagent) -> str:
     said = outcome(sub)
-    if sub.changes is None:
+    if sub.changes is None or not sub.made:
         return said
-    fate = "" if sub.kept in (None, "open") else f" ({sub.kept})"
-    return f"{said}: {changed(sub.changes)}{fate}"
+    fate = "" if sub.kept in (None, "open") else f" · {sub.kept}"
+    return f"{said} · {changed(sub.changes)}{fate}"
 
 
 def _last_words(sub: Subagent) -> str:
     """The line that says why it failed or, of what went well, how its answer begins."""
     if not sub.ended:
         return ""
+    if sub.by is not None and not sub.text.strip():  # its answer, a message of its own, says why
+        return ""
     if sub.error:
         return inert(short(redact(sub.error), _ERROR))
-    if sub.by is not None:  # its answer is a message of its own
+    if sub.by is not None:  # its answer says it
         return ""
     said = next((each for each in sub.text.splitlines() if each.strip()), "")
     return f"→ {inert(short(redact(said), _DOING))}" if said else ""
 
 
+def _lacking(sub: Subagent) -> str:
+    """What of its changes could not be kept, the first of it."""
+    left = () if sub.changes is None else sub.changes.left_out
+    more = f" And {len(left) - 1} more." if len(left) > 1 else ""
+    return f"{inert(short(redact(left[0]), _ERROR))}{more}" if left else ""
+
+
 def _buttons(sub: Subagent) -> tuple[tuple[Button, ...], ...]:
     if not sub.ended:
         return () if sub.stop is not None else ((Button(label="End it", command="kill", argument=sub.slug),),)
-    if sub.changes is None or sub.kept != "open":
+    if not sub.made or sub.kept != "open" or sub.parent is not None:  # it is for that one alone
         return ()
     return (
         (
@@ -148,10 +160,15 @@ def _buttons(sub: Subagent) -> tuple[tuple[Button, ...], ...]:
 
 
 def answer(sub: Subagent) -> NewDelivery | None:
-    """What a sub-agent that a person began says to people; None if it said nothing."""
+    """What a sub-agent that a person began says to people: its last words, or why there are none.
+
+    None of one that was ended before it said anything: whoever ended it was answered. Its line is edited without a
+    sound, so all others are told by a message.
+    """
     text = redact(sub.text).strip()
-    if not text:
+    if not text and sub.state is SubagentState.CANCELLED:
         return None
+    text = text or inert(short(redact(sub.error), _ERROR)) or _WORDLESS
     footer = f"sub-agent {sub.slug}: {_ended(sub)}"
     return NewDelivery(kind=DeliveryKind.ANSWER, text=text, footer=footer)
 
@@ -177,7 +194,7 @@ def nothing(sub: Subagent) -> str:
 def decided(sub: Subagent) -> str:
     """It is decided already what became of what it made."""
     what = {
-        "applied": "is applied already",
+        "applied": "is in the workspace already",
         "discarded": "was discarded",
         "expired": "was not applied in 14 days, and is gone",
     }
@@ -209,13 +226,21 @@ def impossible(sub: Subagent, reason: str) -> str:
     return f"What {code(sub.slug)} made could not be applied: {inert(redact(reason))} Nothing was changed."
 
 
+def elsewhere(sub: Subagent, workspace: str) -> str:
+    """Why a room that works in this folder now cannot have merged what was made for another one."""
+    return (
+        f"it was made from {sub.workspace}, and this room works in {workspace} now: take the patch, or go back there."
+    )
+
+
 def discarded(sub: Subagent) -> str:
     """What it made is gone."""
     return f"What {code(sub.slug)} made is discarded."
 
 
 def diff(sub: Subagent, text: str) -> str:
-    """What it changed, as git shows it."""
+    """What it changed, as git shows it, without the names that git has for contents."""
+    text = _INDEX.sub("", text)
     made = "" if sub.changes is None else f" changed {changed(sub.changes)}"
     return "\n\n".join(part for part in (f"Sub-agent {code(sub.slug)}{made}:", block(redact(text).rstrip())) if part)
 
@@ -242,7 +267,9 @@ def report(sub: Subagent, most: int = MOST_TEXT) -> str:
     if sub.error:
         parts.append(f"Why: {short(redact(sub.error), _ERROR)}")
     text = redact(sub.text).strip()
-    parts.append(f"Its last message:\n\n{_middle_cut(text, most)}" if text else "It ended without a word.")
+    # Behind a fence that nothing in it can end: what looks like our own words in there is not.
+    said = f"Its last message, which is all between the two lines of backticks:\n\n{block(_middle_cut(text, most))}"
+    parts.append(said if text else _WORDLESS if sub.run else "It ended before its work began.")
     parts.append(_made(sub))
     parts.append(f"[End of the report of sub-agent {sub.slug}.]")
     return "\n\n".join(parts)
@@ -260,11 +287,13 @@ def _made(sub: Subagent) -> str:
     changes = sub.changes
     if changes is None:
         return "It changed no files." if sub.started_at is not None else "It changed nothing."
+    left = [f"Left out: {each}" for each in changes.left_out]
+    if not sub.made:
+        return "\n".join(["It changed no files that could be kept.", *left])
     names = [f"  {redact(name)}" for name in changes.names[:_NAMES]]
     more = changes.files - len(names)
     if more > 0:
         names.append(f"  and {more} more")
-    left = [f"Left out: {each}" for each in changes.left_out]
     how = (
         f'Nothing of this is in your workspace yet. apply_subagent with the id "{sub.slug}" merges it; if that '
         f"conflicts, nothing is changed. The same as a patch: {changes.patch}"

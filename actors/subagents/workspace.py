@@ -15,7 +15,7 @@ import trio
 
 from actors.messages import Isolation
 from actors.subagents import cloning, copying, git, repositories
-from actors.subagents.folder import Folder, IsolationImpossible, Prepared, go_on, in_thread, prepared
+from actors.subagents.folder import Folder, IsolationImpossible, Prepared, in_thread, prepared
 from actors.subagents.removing import remove_now
 
 __all__ = ["Folder", "IsolationImpossible", "Prepared", "prepare", "prepared", "remove"]
@@ -45,7 +45,7 @@ async def prepare(parent: str, folder: Folder, *, slug: str, isolation: Isolatio
         raise IsolationImpossible(error.reason) from error
     except git.GitFailed as error:
         raise IsolationImpossible(
-            f"git cannot make a copy of its parent's workspace ({error}): see whether `git fsck` finds something "
+            f"git cannot make a copy of the workspace ({error}): see whether `git fsck` finds something "
             "there, or use isolation scratch."
         ) from error
     except OSError as error:
@@ -66,7 +66,7 @@ async def remove(*folders: Path) -> None:
     No link is followed. Raises OSError where something cannot be removed.
     """
     for folder in folders:
-        await in_thread(partial(git.settle, folder, go_on))
+        await git.settle(folder)
         await in_thread(partial(remove_now, folder))
 
 
@@ -77,9 +77,7 @@ async def _make(parent: Path, folder: Folder, slug: str, isolation: Isolation, t
     if above is None:
         parent = await in_thread(partial(_real, parent))
     if not await in_thread(partial(_is_folder, parent)):
-        raise IsolationImpossible(
-            f"its parent's workspace is not a folder ({parent}): put it back, or use isolation scratch."
-        )
+        raise IsolationImpossible(f"the workspace is not a folder ({parent}): put it back, or use isolation scratch.")
     lent = None
     if above is not None:
         theirs = await in_thread(partial(prepared, above))

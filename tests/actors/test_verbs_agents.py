@@ -52,7 +52,7 @@ async def test_each_is_a_line_with_what_it_does(tmp_path: Path) -> None:
             "ask   waiting    5 s        1      lab     1073741824          waits for its own sub-agents",
             "deep  running    5 s        2      ask     1073741824          running bash: ls",
             "halt  stopping   5 s        1      shop                        is being ended",
-            "done  completed  2 h ago    1      lab                         2 files, +3 −1 (applied)",
+            "done  completed  2 h ago    1      lab                         2 files, +3 −1 · applied",
             "fail  failed     1 min ago  1      lab                         the model is gone",
             "idle  timed_out  30 s ago   1      lab                         changed nothing",
             "",

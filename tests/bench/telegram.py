@@ -1,7 +1,7 @@
 """`python -m tests.bench.telegram`: the tables of the service at work in Telegram; `--help` says how to choose.
 
-`side`: beside a process for each message. `load`: 100 rooms at once. Loopback only; both take about three minutes, and
-end all that they have started.
+`side`: beside a process for each message. `load`: 100 rooms at once. `workspaces`: of sub-agents. `subagents`: how soon
+they are at work, and what they hold. Loopback only; all take about five minutes, and end all that they have started.
 """
 
 import argparse
@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 import trio
 
-from tests.bench import telegram_load, telegram_side
+from tests.bench import subagents, telegram_load, telegram_side, workspaces
 from tests.bench.telegram_table import Line, text
 
 Measure: TypeAlias = Callable[[], Awaitable[list[Line]]]
@@ -24,7 +24,7 @@ LIMIT: Final = 600.0
 def main() -> int:
     """Prints the tables. What cannot be measured is an exception; a goal that is missed is not."""
     parser = argparse.ArgumentParser(prog="python -m tests.bench.telegram", description="Measure the service at work.")
-    parser.add_argument("--only", choices=["load", "side"], help="one of the two tables")
+    parser.add_argument("--only", choices=["load", "side", "subagents", "workspaces"], help="one of the tables")
     parser.add_argument("--seconds", type=float, default=60.0, help="how long the load lasts (60)")
     options = parser.parse_args()
     if options.only in (None, "side"):
@@ -32,6 +32,10 @@ def main() -> int:
     if options.only in (None, "load"):
         title = f"{telegram_load.ROOMS} rooms at once for {options.seconds:g} s"
         show(title, trio.run(bounded, partial(telegram_load.measure, options.seconds)))
+    if options.only in (None, "workspaces"):
+        show("workspaces of sub-agents, medians", trio.run(bounded, workspaces.measure))
+    if options.only in (None, "subagents"):
+        show("sub-agents, medians", trio.run(bounded, subagents.measure))
     return 0
 
 

@@ -48,10 +48,13 @@ def _text(content: object) -> str:
 
 
 @asynccontextmanager
-async def open_model(think: Think = mind.reply) -> AsyncIterator[Model]:
-    """Serves it on a free port of 127.0.0.1; raises AssertionError on leaving if a request broke the rules."""
+async def open_model(think: Think = mind.reply, make: type[Model] = Model) -> AsyncIterator[Model]:
+    """Serves it on a free port of 127.0.0.1; raises AssertionError on leaving if a request broke the rules.
+
+    `make`: a kind of it that chooses its replies otherwise.
+    """
     (listener,) = await trio.open_tcp_listeners(0, host="127.0.0.1")
-    model = Model(listener.socket.getsockname()[1], think)
+    model = make(listener.socket.getsockname()[1], think)
     async with trio.open_nursery() as nursery:
         nursery.start_soon(trio.serve_listeners, model.serve, [listener])
         yield model

@@ -14,6 +14,7 @@ from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule
 
+from actors import resume
 from actors.messages import (
     AgentLost,
     AgentReady,
@@ -145,9 +146,6 @@ class Days(RuleBasedStateMachine):
                 self.hear(step)
             case steps.SendAbort():
                 self.aborting = self.hears() and self.running is not None
-            case steps.Return(turn, heard):
-                if turn == self.row.turn_id:
-                    self.return_reports(heard)
             case steps.CommitWait():
                 if not self.row.ended:
                     self.row = msgspec.structs.replace(self.row, waiting=True)
@@ -199,6 +197,14 @@ class Days(RuleBasedStateMachine):
                 self.change(child.slug, heard=True)
             elif child.awaited:
                 self.change(child.slug, awaited=False)
+
+    def recalled(self, event: Recalled) -> list[Step]:
+        if not self.life.awaits(event):
+            assert self.life.recalled(event) == []
+            return []
+        if event.turn == self.row.turn_id:
+            self.return_reports(resume.results(event.entries))
+        return self.life.recalled(event, [slug for slug, child in self.children.items() if not child.heard])
 
     def return_reports(self, heard: tuple[str, ...]) -> None:
         for child in list(self.children.values()):
@@ -415,7 +421,7 @@ class Days(RuleBasedStateMachine):
             assert {each.run for each in behind} <= {run}, "another run's entries are taken for its own"
             found = tuple(each.entry for each in behind)
             event = Recalled(turn=step.turn, incarnation=self.incarnation, entries=found, leaf=self.leaf())
-            self.box.append(lambda: self.life.recalled(event))
+            self.box.append(lambda: self.recalled(event))
             return
         assert run not in self.finished, "an answer is not worked out twice"
         if isinstance(step, steps.SendPrompt):

@@ -35,9 +35,9 @@ def said(entry_id: str, role: str, text: str = "x") -> answers.Entry:
     return answers.Entry(type="message", id=entry_id, message=body)
 
 
-def held(*given: answers.Data | str) -> tuple[History, Answers]:
+def held(*given: answers.Data | str, folder: Path = Path("/nowhere")) -> tuple[History, Answers]:
     link = Answers(*given)
-    return History(cast(Link, link)), link
+    return History(cast(Link, link), folder), link
 
 
 async def test_there_is_a_leaf_from_the_first_answer_on() -> None:
@@ -62,6 +62,7 @@ async def test_a_leaf_is_one_that_is_on_the_disk(tmp_path: Path) -> None:
         answers.Entries(entries=(said("b", "assistant"),), leaf_id="b"),
         answers.State(session_id="s", session_file=str(file)),
         answers.Entries(entries=(said("c", "user"), said("d", "assistant")), leaf_id="d"),
+        folder=tmp_path,
     )
     await session.look()
     session.see_saved()
@@ -69,6 +70,20 @@ async def test_a_leaf_is_one_that_is_on_the_disk(tmp_path: Path) -> None:
     await session.look()
     assert session.leaf == "b"
     with pytest.raises(SessionUnsaved, match=f"could not write its session .{file}."):
+        session.see_saved()
+
+
+async def test_no_file_but_its_own_is_looked_at_whatever_a_pi_says(tmp_path: Path) -> None:
+    other = tmp_path / "other/s.jsonl"
+    other.parent.mkdir()
+    other.write_text('{"type":"session","id":"s"}\n{"type":"message","id":"b","parentId":null}\n')
+    session, _ = held(
+        answers.Entries(entries=(said("b", "assistant"),), leaf_id="b"),
+        answers.State(session_id="s", session_file=str(other)),
+        folder=tmp_path / "own",
+    )
+    await session.look()
+    with pytest.raises(SessionUnsaved, match=f"session .{tmp_path}/own/s.jsonl."):
         session.see_saved()
 
 

@@ -7,10 +7,10 @@ import pytest
 import trio
 
 from actors.pi import link
-from actors.pi.commands import Abort, Command, DialogCancelled, GetState
+from actors.pi.commands import Abort, Command, DialogCancelled, DialogValue, GetState
 from actors.pi.errors import AgentEnded, AgentHung
 from actors.pi.link import Link
-from actors.pi.outputs import Output, RunStarted, Settled
+from actors.pi.outputs import DialogRequested, Output, RunStarted, Settled
 from actors.pi.process import LaunchSpec, Proc, launch
 
 ANSWER = '{"id":"%s","type":"response","command":"abort","success":true}'
@@ -113,3 +113,30 @@ async def test_a_dialog_that_nobody_asked_is_not_answered(nursery: trio.Nursery,
     await Link(proc).answer(DialogCancelled(id="d1"))
     await proc.stop(3.0)
     assert got.read_text() == ""
+
+
+async def test_one_that_asks_on_and_takes_no_answer_is_hung(
+    nursery: trio.Nursery, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(link, "MOST_UNREAD", 300)
+    ask = """
+n = 0
+while True:
+    n += 1
+    print('{"type":"extension_ui_request","id":"d%d","method":"input","title":"%s"}' % (n, "x" * 1000), flush=True)
+"""
+    proc = await start(nursery, ask)
+    talk = Link(proc)
+    seen = 0
+
+    async def hear(output: Output) -> None:
+        nonlocal seen
+        assert isinstance(output, DialogRequested)
+        seen += 1
+        answering.start_soon(talk.answer, DialogValue(id=output.id, value="y" * 1000))
+
+    with trio.fail_after(20), pytest.RaisesGroup(AgentHung):
+        async with trio.open_nursery() as answering:
+            await talk.listen(hear)
+    assert 300 < seen < 2000
+    await proc.stop(0.3)

@@ -306,3 +306,16 @@ def test_in_any_order_settled_means_idle_and_nothing_else_does(lines: list[bytes
         if each == SETTLED:
             assert isinstance(told[-1], outputs.Settled)
             assert not session.tools
+
+
+def test_what_is_remembered_has_bounds_whatever_a_pi_makes_up() -> None:
+    session = Session()
+    starts = [line("tool_execution_start", toolCallId=f"t{n}", toolName="x") for n in range(1000)]
+    told = feed(session, START, *starts)
+    assert len(session.tools) == len(told) - 1 == 256
+    for long in ({"toolCallId": "t" * 5000, "toolName": "x"}, {"toolCallId": "t", "toolName": "x" * 5000}):
+        for kind in ("tool_execution_start", "tool_execution_end"):
+            assert [type(each) for each in feed(session, line(kind, **long))] == [outputs.Ignored]
+    assert [type(each) for each in feed(session, line("extension_ui_request", id="d" * 5000, method="input"))] == [
+        outputs.Ignored
+    ]

@@ -136,7 +136,7 @@ def test_a_pipe_and_a_folder_under_its_name_keep_nobody_waiting(folder: Path, wo
     assert "cannot be read" in why(folder, work)
     (folder / NAME).rmdir()
     (folder / NAME).symlink_to(folder / "nowhere")
-    assert "cannot be read (No such file or directory)" in why(folder, work)
+    assert "cannot be read (it is no file)" in why(folder, work)
 
 
 def test_a_folder_that_is_a_file(folder: Path, work: Path) -> None:
@@ -267,3 +267,11 @@ def test_while_a_look_is_on_that_nobody_waits_for_the_next_one_says_nothing(fold
         assert chain.holds("z")
         assert not chain.broken()
     assert not chain.holds("z")
+
+
+def test_a_link_in_the_place_of_a_session_is_not_followed(folder: Path, work: Path, tmp_path: Path) -> None:
+    elsewhere = tmp_path / "elsewhere.jsonl"
+    elsewhere.write_text(header(work) + entry("a", None))
+    (folder / NAME).symlink_to(elsewhere)
+    assert "cannot be read (it is no file)" in why(folder, work)
+    assert not Chain(folder / NAME).holds("a")

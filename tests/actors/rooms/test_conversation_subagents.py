@@ -121,7 +121,7 @@ async def test_a_person_begins_sees_and_ends_one_while_a_turn_runs(tmp_path: Pat
     async with open_room(tmp_path) as house:
         await house.prompt(0)
         inbound = await house.say("/spawn count the lines", "spawn")
-        await hears(house, "Begun as `")
+        await hears(house, "`: begins")
         slug = house.texts()[0].split("`")[1]
         assert house.registrar == [Wake()]
         sub = row(house, slug)

@@ -6,7 +6,7 @@ from typing import Literal
 import msgspec
 import pytest
 
-from actors.messages import Kept, Spawned, SpawnRefused, Subagent, SubagentState
+from actors.messages import Kept, Spawned, SpawnRefused, Subagent, SubagentState, line_key
 from actors.rooms.delegating import MOST_LISTED, MOST_SHOWN, begun, end_one, going_on, in_status, reply
 from actors.rooms.steps import Answer, Delegate, EndSubagent, PassOn, Step
 from tests.actors.rooms.playbook import NOW, texts
@@ -37,17 +37,17 @@ def test_without_any_it_says_how_one_is_begun() -> None:
 @pytest.mark.parametrize(
     ("sub", "state"),
     [
-        (subagent(state=QUEUED, started_at=None), "waits for a place since 1 min 30 s"),
+        (subagent(state=QUEUED, started_at=None), "waits for a place (1 min 30 s so far)"),
         (subagent(state=PREPARING), "makes its workspace"),
-        (subagent(), "at work for 1 min"),
-        (subagent(waiting=True), "waits for its own sub-agents, for 1 min at work"),
+        (subagent(), "running 1 min"),
+        (subagent(waiting=True), "waits for its own sub-agents (1 min so far)"),
         (subagent(stop=SubagentState.CANCELLED), "is being ended"),
         (subagent(state=SubagentState.FAILED, ended_at=45.0, cost=0.5), "failed after 5 s, $0.50"),
         (subagent(state=SubagentState.LOST, ended_at=45.0), "lost after 5 s"),
         (subagent(state=SubagentState.CANCELLED, started_at=None, ended_at=45.0), "cancelled before it began"),
-        (subagent(state=SubagentState.TIMED_OUT, ended_at=640.0), "ended, its time was used up after 10 min"),
-        (made(), "completed after 50 s, 2 files +12 -4"),
-        (made(kept="applied"), "completed after 50 s, 2 files +12 -4, applied"),
+        (subagent(state=SubagentState.TIMED_OUT, ended_at=640.0), "timed out after 10 min"),
+        (made(), "completed in 50 s · 2 files, +12 −4"),
+        (made(kept="applied"), "completed in 50 s · 2 files, +12 −4 · applied"),
     ],
 )
 def test_each_is_one_line_that_says_where_it_stands(sub: Subagent, state: str) -> None:
@@ -66,6 +66,7 @@ def test_the_list_says_what_can_be_done_and_only_that() -> None:
     assert listed(subagent())[1:] == ["", "/kill and its id ends one."]
     assert listed(made())[1:] == ["", "/apply, /diff or /discard and its id decides what becomes of what one made."]
     assert listed(made(kept="applied"), subagent("b", stop=SubagentState.CANCELLED))[2:] == []
+    assert listed(made(parent="a"))[1:] == []  # what it made is for that one
 
 
 def test_a_long_list_is_cut_at_its_old_end() -> None:
@@ -77,7 +78,7 @@ def test_a_long_list_is_cut_at_its_old_end() -> None:
 def test_the_status_has_the_open_ones_and_no_more_than_fit() -> None:
     assert in_status([made(), ELSEWHERE], "shop", NOW) == []
     assert in_status([made(), subagent("a")], "shop", NOW) == [
-        r"- sub-agent `a`: at work for 1 min – “count the \*lines\*”"
+        r"- sub-agent `a`: running 1 min – “count the \*lines\*”"
     ]
     lines = in_status([subagent(f"s{id}") for id in range(MOST_SHOWN + 1)], "shop", NOW)
     assert lines[MOST_SHOWN:] == ["- and 1 sub-agent more: /agents shows them"]
@@ -109,13 +110,21 @@ def test_a_task_is_given_away() -> None:
 
 def test_what_became_of_a_wish_is_answered() -> None:
     wish = command(9, "spawn")
-    at_once = begun(wish, Spawned(subagent=subagent("a_b"), ahead=0))
-    assert texts([at_once]) == ["Begun as `a_b`. /agents shows it, /kill a_b ends it."]
-    assert at_once.deliveries[0].reply_to == 109
-    waits = begun(wish, Spawned(subagent=subagent("a"), ahead=2))
-    assert "It waits for a place, 2 others before it." in texts([waits])[0]
+    at_once = begun(wish, Spawned(subagent=subagent("a_b", state=QUEUED), ahead=0))
+    assert texts([at_once]) == ["Sub-agent `a_b`: begins\n“count the \\*lines\\*”"]
+    (line,) = at_once.deliveries
+    assert (line.reply_to, line.key) == (109, line_key("a_b"))
+    assert [(each.command, each.argument) for row in line.buttons for each in row] == [("kill", "a_b")]
+    waits = begun(wish, Spawned(subagent=subagent("a", state=QUEUED), ahead=2))
+    assert "waits for a place (2 before it)" in texts([waits])[0]
     refused = begun(wish, SpawnRefused(reason="This room has 100 *open* ones."))
     assert texts([refused]) == [r"No sub-agent was begun: This room has 100 \*open\* ones."]
+
+
+@pytest.mark.parametrize("sub", [subagent("a"), made("a"), subagent("a", state=QUEUED, stop=SubagentState.CANCELLED)])
+def test_a_wish_that_is_answered_late_does_not_take_back_what_was_said_since(sub: Subagent) -> None:
+    (late,) = begun(command(9, "spawn"), Spawned(subagent=sub, ahead=0)).deliveries
+    assert (late.text, late.key) == ("Begun as `a`. /agents shows it.", None)
 
 
 @pytest.mark.parametrize(
@@ -157,7 +166,7 @@ def test_what_is_open_is_passed_on(what: Literal["apply", "diff", "discard"]) ->
     [
         ([], "There is no sub-agent `shop-2` in this room"),
         ([made(room="attic")], "There is no sub-agent `shop-2` in this room"),
-        ([subagent()], "still at work; /kill shop-2 ends it"),
+        ([subagent()], "has not ended yet. /kill shop-2 ends it"),
         ([subagent(state=SubagentState.FAILED)], "changed no files"),
         ([made(kept="applied")], "What `shop-2` made is in the workspace already."),
         ([made(kept="discarded")], "What `shop-2` made was discarded."),

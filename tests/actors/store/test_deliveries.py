@@ -15,6 +15,7 @@ from actors.messages import (
     Tell,
     Undeliverable,
     Unsent,
+    line_key,
 )
 from actors.store.errors import Conflict
 from tests.actors.store.books import ELSEWHERE, HERE, Books
@@ -40,6 +41,21 @@ def test_due_is_the_head_of_each_chat_oldest_first(books: Books) -> None:
     assert texts(books, 1) == ["a1"]
     assert texts(books, 0) == []
     assert [each.text for each in books.do(Due(front="console", limit=9))] == ["c1"]
+
+
+def test_the_lines_about_sub_agents_let_all_else_go_before(books: Books) -> None:
+    books.answered("a1")
+    books.tell("fix runs", key=line_key("fix"))
+    books.tell("mend runs", key=line_key("mend"))
+    for message, text in enumerate(("a1", "fix runs"), start=70):
+        assert texts(books) == [text]
+        books.do(Sent(id=send(books), part=0, message_id=message, last=True))
+    books.tell("fix is done", key=line_key("fix"))  # to be edited: it is older than all that waits
+    books.answered("a2")
+    books.answered("b1", place=ELSEWHERE)
+    assert texts(books) == ["a2", "b1"]
+    books.do(Sent(id=send(books), part=0, message_id=72, last=True))
+    assert texts(books) == ["fix is done", "b1"]
 
 
 def test_a_chat_whose_head_is_being_sent_yields_nothing(books: Books) -> None:

@@ -1,5 +1,6 @@
 """How a file comes to have the tables, and what is refused."""
 
+import threading
 from pathlib import Path
 
 import apsw
@@ -36,6 +37,21 @@ def test_opening_again_keeps_the_rows(path: Path, books: Books) -> None:
     again = Books(path)
     assert [each.text for each in again.work().queue] == ["hello"]
     again.db.close()
+
+
+def test_opening_waits_for_whoever_has_the_file_for_a_moment(path: Path, books: Books) -> None:
+    books.say("hello")
+    books.db.close()
+    other = apsw.Connection(str(path))  # such as a reader who mends what a killed service has left
+    other.pragma("locking_mode", "exclusive")
+    with other:
+        other.execute("UPDATE rooms SET slug = slug")
+    leaving = threading.Timer(0.3, other.close)
+    leaving.start()
+    again = Books(path)
+    assert [each.text for each in again.work().queue] == ["hello"]
+    again.db.close()
+    leaving.join()
 
 
 def test_a_newer_file_is_refused_unchanged(path: Path, books: Books) -> None:

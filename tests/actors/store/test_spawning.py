@@ -47,14 +47,15 @@ def shop(books: Books) -> Books:
 def test_it_is_a_row_that_waits_for_its_slot(shop: Books) -> None:
     child = shop.spawn("Fix the login", turn="t", wait=True)
     assert (child.slug, child.state, child.depth, child.parent, child.turn) == (
-        "fix-the-login",
+        "fix-login",
         SubagentState.QUEUED,
         1,
         None,
         "t",
     )
     assert (child.awaited, child.waiting, child.run, child.created_at) == (True, False, 0, 1000.0)
-    assert child.session_id.startswith("fix-the-login-")
+    assert child.session_id.startswith("fix-login-")
+    assert child.workspace == "/work/shop"
 
 
 def test_once_for_each_key(shop: Books) -> None:

@@ -31,7 +31,7 @@ def test_every_field_of_one_that_has_ended(books: Books) -> None:
     log = tuple(f"line {number}" for number in range(250))
     books.finish(slug, changes=CHANGES, error="partly", log=log)
     assert books.subagent(slug) == Subagent(
-        slug="fix-the-tests",
+        slug="fix-tests",
         room="shop",
         parent=None,
         turn="t",
@@ -43,6 +43,7 @@ def test_every_field_of_one_that_has_ended(books: Books) -> None:
         timeout=60.0,
         session_id=books.subagent(slug).session_id,
         created_at=1000.0,
+        workspace="/work/shop",
         awaited=True,
         state=SubagentState.COMPLETED,
         run=1,
@@ -53,7 +54,7 @@ def test_every_field_of_one_that_has_ended(books: Books) -> None:
         ended_at=1500.5,
         text="done",
         error="partly",
-        report="fix-the-tests is done",
+        report="fix-tests is done",
         changes=Changes(
             files=1, names=("M a.txt",), added=2, removed=1, patch="/r/patch", repository="/r/repository.git"
         ),

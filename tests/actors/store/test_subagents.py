@@ -8,18 +8,22 @@ from actors.messages import (
     GrantSlot,
     NewDelivery,
     PartRun,
+    Place,
     PrepareSubagent,
     Sending,
     Sent,
     StopSubagents,
     SubagentState,
     Tell,
+    Topic,
+    TopicGone,
+    TopicMade,
     Trace,
     WaitForChildren,
     line_key,
 )
 from actors.store.errors import Conflict
-from tests.actors.store.books import CHANGES, Books
+from tests.actors.store.books import CHANGES, HERE, Books
 
 LINE = NewDelivery(kind=DeliveryKind.NOTE, text="done", key=line_key("alpha"))
 
@@ -228,3 +232,17 @@ def test_how_one_ended_is_a_message_of_its_own_where_nothing_can_be_edited(famil
     family.finish("delta", deliveries=(msgspec.structs.replace(began, text="completed"),))
     [last] = [each for each in family.due() if each.text == "completed"]
     assert (last.id == first.id, last.edits) == ((True, 7) if edited else (False, None))
+
+
+def test_how_one_ended_whose_topic_was_deleted_is_said_in_the_next_one(family: Books) -> None:
+    began = NewDelivery(kind=DeliveryKind.NOTE, text="runs", key="subagent:delta")
+    family.do(Tell(slug="shop", deliveries=(began,)))
+    family.send_all()
+    family.do(TopicGone(place=HERE, owner=5))
+    family.finish("delta", deliveries=(msgspec.structs.replace(began, text="completed"),))
+    family.do(TopicGone(place=HERE, owner=5))  # what was to go there has come back
+    there = NewDelivery(kind=DeliveryKind.TOPIC, text="Shop", topic=Topic(room="shop"), place=Place("telegram", -100))
+    family.do(Tell(slug="shop", deliveries=(there,)))
+    family.do(TopicMade(id=family.newest_delivery(), thread=9))
+    [last] = [each for each in family.send_all() if each.text == "completed"]
+    assert last.place == Place("telegram", -100, 9)

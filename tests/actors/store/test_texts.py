@@ -48,10 +48,12 @@ def test_slug_is_a_new_plain_word(title: str, taken: set[str]) -> None:
 @pytest.mark.parametrize(
     ("task", "slug"),
     [
-        ("Fix the login", "fix-the-login"),
-        ("Rename the columns of the table", "rename-the-columns-of"),
-        ("Fix the tests of the shop now", "fix-the-tests-of-the"),
-        ("Look into the odd case of", "look-into-the-odd-case"),
+        ("Fix the login", "fix-login"),
+        ("Rename the columns of the table", "rename-columns-of-table"),
+        ("Fix the tests of the shop right now", "fix-tests-of-shop-right"),
+        ("Look into the odd case of our shop", "look-into-odd-case"),
+        ("write: a.txt one", "write-a-txt-one"),
+        ("Could you please", "could-you-please"),
         ("exactly twenty four chars", "exactly-twenty-four"),
         ("abcdefghijkl mnopqrstuvw x", "abcdefghijkl-mnopqrstuvw"),
         ("Überprüfe `main.py`!", "uberprufe-main-py"),

@@ -22,6 +22,7 @@ def sub(slug: str, state: SubagentState = RUNNING, *, room: str = "shop", **chan
         "timeout": 600.0,
         "session_id": f"{slug}-1",
         "created_at": 1000.0,
+        "workspace": "/work/shop",
         "state": state,
     }
     return Subagent(**(fields | changes))

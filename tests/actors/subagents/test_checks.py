@@ -1,10 +1,9 @@
-"""What an agent's word is worth."""
+"""Whether an agent uses the model that was asked for."""
 
 import pytest
 
-from actors.messages import AgentReady, Entry, ModelInfo
-from actors.subagents.checks import heard_calls, model_trouble
-from tests.actors.subagents.household import called, result, said, user
+from actors.messages import AgentReady, ModelInfo
+from actors.subagents.checks import model_trouble
 
 
 def ready(used: str | None, *offered: str) -> AgentReady:
@@ -45,20 +44,3 @@ def test_a_long_name_is_cut() -> None:
     trouble = model_trouble("x" * 5000, ready("small"))
     assert trouble is not None
     assert len(trouble) < 200
-
-
-def test_calls_whose_results_are_in_the_session_were_heard() -> None:
-    entries = [user(), called("c1"), result("c1", "its report"), called("c2"), said("so"), result("c3", "Operation")]
-    assert heard_calls(entries) == ("c1", "c3")
-
-
-@pytest.mark.parametrize(
-    "text", ["Operation aborted", "half\nCommand aborted\n", "The host did not answer; nothing was done."]
-)
-def test_a_result_that_says_that_the_call_was_cut_off_is_none(text: str) -> None:
-    assert heard_calls([result("c1", text)]) == ()
-
-
-def test_a_result_that_speaks_of_such_a_thing_is_one() -> None:
-    assert heard_calls([result("c1", "Operation aborted, it says, and then goes on")]) == ("c1",)
-    assert heard_calls([Entry(id="e", role="assistant", text="x", call="c1")]) == ()

@@ -25,7 +25,7 @@ from actors.subagents.sweep import DISK, Leavings
 from actors.subagents.workspace import prepare
 from supervisor import ChildSpec, Ref, Supervisor, System
 from supervisor.testing import open_test_system
-from tests.actors.rooms.house import BookStore, Boom, Faults
+from tests.actors.rooms.house import BookStore, Boom, Faults, until
 from tests.actors.store.books import Books
 from tests.actors.subagents.rows import changes
 
@@ -116,7 +116,7 @@ async def test_what_one_made_is_applied_to_the_rooms_workspace(tmp_path: Path) -
             desk.books.work().room.workspace,
         )
         assert desk.books.subagent(slug).kept == "applied"
-        assert "(applied)" in desk.lines()[-1]
+        assert "· applied" in desk.lines()[-1]
         assert not (desk.state / "results" / slug).exists()
 
 
@@ -208,7 +208,7 @@ async def test_what_is_not_to_be_decided_is_said(what: What, tmp_path: Path) -> 
         for slug, said in {
             is_open: "has not ended yet",
             nothing: "changed no files",
-            applied: "is applied already",
+            applied: "is in the workspace already",
             other: "There is no sub-agent",
             "nobody": "There is no sub-agent",
             "": "There is no sub-agent",
@@ -227,12 +227,25 @@ async def test_what_was_made_for_another_sub_agent_is_not_the_rooms(tmp_path: Pa
         assert "+a line" in (await desk.want("diff", slug)).text
 
 
+async def test_what_was_made_from_another_folder_is_not_merged_into_this_one(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        slug = desk.made()
+        desk.books.db.execute("UPDATE rooms SET workspace = '/src/api'")  # /topic
+        said = (await desk.want("apply", slug)).text
+        assert "could not be applied: it was made from /work/shop, and this room works in /src/api now" in said
+        assert (desk.applied, desk.books.subagent(slug).kept) == ([], "open")
+        assert "+a line" in (await desk.want("diff", slug)).text
+        desk.books.db.execute("UPDATE rooms SET workspace = '/work/shop'")
+        await desk.want("apply", slug)
+        assert desk.books.subagent(slug).kept == "applied"
+
+
 async def test_what_is_discarded_is_gone(tmp_path: Path) -> None:
     async with open_desk(tmp_path) as desk:
         slug = desk.made()
         assert (await desk.want("discard", slug)).text == f"What `{slug}` made is discarded."
         assert desk.books.subagent(slug).kept == "discarded"
-        assert "(discarded)" in desk.lines()[-1]
+        assert "· discarded" in desk.lines()[-1]
         assert not (desk.state / "results" / slug).exists()
         assert "was discarded" in (await desk.want("apply", slug)).text
         assert desk.applied == []
@@ -275,7 +288,22 @@ async def test_of_two_who_decide_at_once_the_second_hears_of_the_first(tmp_path:
             nursery.start_soon(desk.deciding.do, desk.wanted("discard", slug))
         first, second = (each.text for each in desk.answers())
         assert "is in the workspace now" in first
-        assert "is applied already" in second
+        assert "is in the workspace already" in second
+        assert desk.deciding._locks == {}
+
+
+async def test_a_third_who_decides_while_the_second_does_waits_too(tmp_path: Path) -> None:
+    async with open_desk(tmp_path) as desk:
+        first, slug = desk.made("apples"), desk.made("bread")
+        desk.pause = 0.3
+        async with trio.open_nursery() as nursery:
+            for wanted in (desk.wanted("apply", first), desk.wanted("apply", slug)):
+                nursery.start_soon(desk.deciding.do, wanted)
+                await trio.sleep(0.01)
+            await until(lambda: desk.tries == 2)
+            nursery.start_soon(desk.deciding.do, desk.wanted("discard", slug))
+        assert "already" in desk.answers()[2].text
+        assert desk.books.subagent(slug).kept == "applied"
         assert desk.deciding._locks == {}
 
 
@@ -288,7 +316,7 @@ async def test_who_decides_while_the_agent_does_hears_of_that(tmp_path: Path) ->
             await trio.sleep(0.01)
             desk.books.do(SettleResult(slug=slug, kept="applied"))
         (answer,) = desk.answers()
-        assert "is applied already" in answer.text
+        assert "is in the workspace already" in answer.text
         assert desk.books.work().commands == ()
 
 

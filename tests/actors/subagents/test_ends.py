@@ -18,7 +18,7 @@ def test_a_report_is_made_of_the_row_as_it_ends() -> None:
     assert "completed in 30 s, $0.20" in report.report
     assert "M x.py" in report.report
     (line,) = report.deliveries
-    assert line.text.startswith("Sub-agent `a`: completed in 30 s, $0.20: 1 file")
+    assert line.text.startswith("Sub-agent `a`: completed in 30 s, $0.20 · 1 file")
     assert [each.label for row in line.buttons for each in row] == ["Apply", "Diff", "Discard"]
     assert len(report.log) == MOST_LOG
     assert report.log[-1] == "299"
@@ -35,8 +35,8 @@ def test_of_a_persons_people_get_the_answer_too() -> None:
     report = end(sub("a", by=3, started_at=1000.0), SubagentState.COMPLETED, 1030.0, text="Done.")
     assert [each.kind for each in report.deliveries] == [DeliveryKind.NOTE, DeliveryKind.ANSWER]
     assert report.deliveries[1].text == "Done."
-    silent = end(sub("a", by=3, started_at=1000.0), SubagentState.COMPLETED, 1030.0)
-    assert len(silent.deliveries) == 1
+    ended = end(sub("a", by=3, started_at=1000.0), SubagentState.CANCELLED, 1030.0)
+    assert len(ended.deliveries) == 1
 
 
 def test_no_secret_leaves_with_it() -> None:

@@ -1,5 +1,6 @@
 """How git is run: with our configuration and no other, within bounds, and with nothing left of it."""
 
+import fcntl
 import os
 import stat
 from collections.abc import Callable
@@ -9,7 +10,7 @@ from pathlib import Path
 import pytest
 import trio
 
-from actors.subagents import git
+from actors.subagents import folder, git
 from tests.actors.subagents.workshop import git as person
 from tests.actors.subagents.workshop import repository
 
@@ -170,19 +171,41 @@ def test_paths_are_shown_on_one_line() -> None:
 async def test_what_outlived_the_service_is_waited_for(
     own: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    program(tmp_path / "bin", "echo x > $GIT_DIR/begun; exec sleep 600", monkeypatch)
-    asked: list[None] = []
+    done: list[bool] = []
+
+    async def settle() -> None:
+        await git.settle(own.parent)
+        done.append((await trio.run_process(["pgrep", "-g", pid()], check=False, capture_stdout=True)).returncode == 1)
+
+    def pid() -> str:
+        return (own / "begun").read_text().strip()
+
+    program(tmp_path / "bin", "echo $$ > $GIT_DIR/new; mv $GIT_DIR/new $GIT_DIR/begun; exec sleep 600", monkeypatch)
     with trio.fail_after(30):
-        async with trio.open_nursery() as nursery:
+        async with trio.open_nursery() as waiting, trio.open_nursery() as nursery:
             nursery.start_soon(partial(git.run, own, "slow"))
             await until((own / "begun").exists)
+            waiting.start_soon(settle)
+            await trio.sleep(0.1)
+            assert done == []
+            nursery.cancel_scope.cancel()
+    assert done == [True]
+    await git.settle(tmp_path / "nothing")
 
-            def look() -> None:
-                asked.append(None)
-                if len(asked) == 3:
-                    trio.from_thread.run_sync(nursery.cancel_scope.cancel)
 
-            with trio.CancelScope(shield=True):
-                await trio.to_thread.run_sync(git.settle, own.parent, look)
-    assert len(asked) >= 3
-    git.settle(tmp_path / "nothing", lambda: None)
+async def test_who_holds_the_lock_for_good_takes_no_thread_and_delays_us_only_for_a_while(
+    own: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(git, "_OUTLIVES", 0.3)
+    descriptor = os.open(own.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)  # as one who may read the folder can
+        with trio.fail_after(10):
+            async with trio.open_nursery() as nursery:
+                for _ in range(100):
+                    nursery.start_soon(git.settle, own.parent)
+                await trio.sleep(0.1)
+                assert await folder.in_thread(lambda: "served") == "served"
+                assert len(nursery.child_tasks) == 100
+    finally:
+        os.close(descriptor)

@@ -204,7 +204,7 @@ async def test_what_one_made_is_merged_into_the_workspace_of_its_parent(
         said = await bench.do(ApplySubagent(id=top))
         assert (said, len(bench.applied)) == (Answered(f"What {top} made is merged already."), 2)
         line: str = bench.books.db.execute("SELECT text FROM deliveries WHERE key = ?", (f"subagent:{top}",)).get
-        assert "(applied)" in line
+        assert "· applied" in line
 
 
 async def test_a_conflict_is_an_error_that_says_where_and_what_to_do(tmp_path: Path, autojump_clock: MockClock) -> None:
@@ -242,6 +242,18 @@ async def test_what_cannot_be_merged_is_said(tmp_path: Path, autojump_clock: Moc
         said = await bench.do(ApplySubagent(id=gone))
         assert (said.failed, "was discarded" in said.text) == (True, True)
         assert bench.applied == []
+
+
+async def test_what_was_made_from_another_folder_is_not_merged(tmp_path: Path, autojump_clock: MockClock) -> None:
+    async with open_bench(tmp_path) as bench:
+        slug = bench.books.at_work("apples", turn=bench.turn)
+        made(bench, slug)
+        bench.books.db.execute("UPDATE rooms SET workspace = '/src/api'")  # /topic
+        said = await bench.do(ApplySubagent(id=slug))
+        assert said.failed
+        assert f"what {slug} made could not be merged: it was made from /work/shop" in said.text
+        assert f"/results/{slug}/patch" in said.text
+        assert (bench.applied, bench.books.subagent(slug).kept) == ([], "open")
 
 
 async def test_two_are_merged_one_after_the_other(tmp_path: Path, autojump_clock: MockClock) -> None:

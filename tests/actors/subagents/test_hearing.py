@@ -41,7 +41,7 @@ def test_its_end_is_a_fact_and_so_is_the_next_one() -> None:
     assert kinds(life.pulled(sub(ME, run=1, attempt=1, prompt="p"), ())) == ["Begin"]
     assert life.began(sub(ME, run=1, attempt=2, prompt="p")) == [SendRecall(f"{ME}/1", None)]
     recalled = Recalled(turn=f"{ME}/1", incarnation=2, entries=(), leaf=None)
-    assert kinds(hear(life, recalled)) == ["Return", "SendPrompt"]
+    assert kinds(hear(life, recalled)) == ["SendPrompt"]
 
 
 def test_what_the_last_helpers_did_is_a_fact() -> None:

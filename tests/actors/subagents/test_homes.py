@@ -31,7 +31,7 @@ ROOM = Room(
 async def made(row: Subagent, site: Site, *, begun: bool = False) -> list[object]:
     """What the worker is told of a workspace that it wants."""
     async with open_context() as (context, told, _):
-        Home(context, site.ground()).prepare(row, ROOM, begun=begun)
+        Home(context, site.ground()).prepare(row, begun=begun)
         await until(lambda: any(isinstance(each, HomeMade) for each in told))
         return list(told)
 
@@ -42,6 +42,12 @@ async def test_it_is_made_of_its_parents(autojump_clock: MockClock) -> None:
     assert await made(sub("a"), site) == [HomeGrows(text="carrying files"), ready]
     await made(sub("b", parent="a"), site)
     assert site.calls == ["make a of /work/shop", "make b of /state/a/work"]
+
+
+async def test_it_is_made_of_what_its_room_worked_in_when_it_was_begun(autojump_clock: MockClock) -> None:
+    site = Site()
+    await made(sub("a", workspace="/src/api"), site)  # the room's is another one now
+    assert site.calls == ["make a of /src/api"]
 
 
 async def test_what_is_there_is_left_as_it_is(autojump_clock: MockClock) -> None:
@@ -70,7 +76,7 @@ async def test_given_up_it_is_over_before_anything_else_is_done(autojump_clock: 
     site.gate = trio.Event()
     async with open_context() as (context, told, _):
         home = Home(context, site.ground())
-        home.prepare(sub("a"), ROOM, begun=False)
+        home.prepare(sub("a"), begun=False)
         if not soon:
             await until(lambda: bool(site.calls))
         await home.abandon()

@@ -1,12 +1,15 @@
 """A sub-agent that lays traps for the service: nothing is executed, nothing outside is read or written."""
 
 import os
+import resource
 import socket
 import stat
 from pathlib import Path
 
 import pytest
 
+from actors.subagents import results
+from actors.subagents.git import MEMORY
 from tests.actors.subagents.workshop import House, content, git, repository, snapshot, texts, write
 
 
@@ -175,3 +178,53 @@ async def test_objects_that_a_sub_agent_puts_in_place_of_others_reach_nobody_abo
     (kid / ".git/objects/aa").mkdir()
     (kid / ".git/objects/aa" / ("b" * 38)).symlink_to("/etc/passwd")
     assert "not a regular file" in await house.refused(kid, "grandkid")
+
+
+async def test_a_gitignore_that_is_larger_than_memory_takes_none_of_it(house: House, shop: Path) -> None:
+    await house.prepare(shop, "kid")
+    kid = house.folder("kid").work
+    write(kid, {"new.txt": "new\n", "a.txt": "other\n"})
+    (kid / ".gitignore").unlink()
+    with (kid / ".gitignore").open("wb") as file:
+        file.truncate(MEMORY + (1 << 30))
+    before = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss
+    assert "git cannot make a copy" in await house.refused(kid, "grandkid")
+    changes = await house.made("kid")
+    assert "M a.txt" in changes.names
+    assert any("New files were left out" in each for each in changes.left_out)
+    assert resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss <= max(before, MEMORY >> 10)
+
+
+@pytest.mark.parametrize("way", ["whole", "in two steps", "by a link", "by another's objects"])
+async def test_a_repository_under_another_name_is_not_brought_to_anybody(
+    house: House, shop: Path, tmp_path: Path, way: str
+) -> None:
+    evil = f"[core]\n\trepositoryformatversion = 0\n\tworktree = .\n\tfsmonitor = touch {tmp_path}/sprung; false\n"
+    head = {"docs/HEAD": "ref: refs/heads/main\n", "docs/config": evil}
+    rest = {"docs/objects/x": "", "docs/refs/x": ""}
+    match way:
+        case "whole":
+            steps = [head | rest]
+        case "in two steps":
+            steps = [head, rest]
+        case "by a link":
+            steps = [head | {"docs/refs/x": ""}]
+        case _:
+            steps = [
+                {"docs/HEAD": "ref: refs/heads/main\n", "docs/commondir": "../common\n"}
+                | {"common/config": evil, "common/objects/x": "", "common/refs/x": ""}
+            ]
+    left_out: tuple[str, ...] = ()
+    for number, files in enumerate(steps):
+        await house.prepare(shop, f"kid{number}")
+        kid = house.folder(f"kid{number}").work
+        write(kid, files | {f"good{number}": "x", "docs/read.me": ""})
+        if way == "by a link":
+            (kid / "docs/objects").symlink_to("../lib")
+        changes = await house.made(f"kid{number}")
+        await results.apply(changes, str(shop))
+        assert (shop / f"good{number}").exists()
+        left_out = changes.left_out
+    assert left_out == ("docs/ left out: a repository of its own is not taken along.",)
+    git(shop / "docs", "status")
+    assert not (tmp_path / "sprung").exists()

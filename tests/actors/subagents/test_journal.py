@@ -21,8 +21,8 @@ def grew(text: str) -> TextGrew:
     return TextGrew(turn=T, text=text)
 
 
-def settled() -> TurnSettled:
-    return TurnSettled(turn=T, incarnation=1, text="", stop_reason="stop", error="", leaf=None)
+def settled(text: str = "") -> TurnSettled:
+    return TurnSettled(turn=T, incarnation=1, text=text, stop_reason="stop", error="", leaf=None)
 
 
 def said(journal: Journal) -> list[str]:
@@ -93,3 +93,21 @@ def test_no_secret_is_in_it() -> None:
     journal.hear(3.0, settled())
     assert said(journal) == ["bash: curl ***", "says: the key is ***"]
     forget_all()
+
+
+def test_what_it_said_last_is_whole_though_its_last_picture_was_not() -> None:
+    journal = Journal()
+    journal.take(1.0, grew("The"))
+    journal.hear(2.0, settled("The end."))
+    journal.hear(3.0, settled("Seen by nobody."))
+    journal.take(4.0, grew("Again."))
+    journal.take(5.0, started("a"))
+    journal.hear(6.0, settled("Again."))
+    assert said(journal) == ["says: The end.", "says: Seen by nobody.", "says: Again.", "bash: make"]
+
+
+def test_what_it_said_comes_before_its_agents_end() -> None:
+    journal = Journal()
+    journal.take(1.0, grew("I look at it."))
+    journal.hear(2.0, AgentLost(what="pi ended, killed by SIGKILL", incarnation=1))
+    assert said(journal) == ["says: I look at it.", "its agent ends: pi ended, killed by SIGKILL"]

@@ -5,6 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
+from actors import resume
 from actors.messages import AgentLost, PromptRefused, Subagent, SubagentState
 from actors.resume import RESUME_NOTE
 from actors.subagents.life import MOST_ATTEMPTS, MOST_PARTED, Life
@@ -17,7 +18,6 @@ from actors.subagents.steps import (
     Phase,
     Prepare,
     Pull,
-    Return,
     SendAbort,
     SendContinue,
     SendPrompt,
@@ -208,8 +208,11 @@ def test_a_run_that_was_cut_off_goes_on_from_its_session() -> None:
     (begin,) = again(life, 2)
     assert begin == Begin(1, 2, row(life).prompt, None)
     assert life.began(row(life, attempt=2)) == [SendRecall(TURN, None)]
-    steps = life.recalled(recalled(user(), called("c1"), result("c1"), incarnation=2))
-    assert steps == [Return(TURN, ("c1",)), SendContinue(TURN, RESUME_NOTE)]
+    session = recalled(user(), called("c1"), result("c1"), incarnation=2)
+    assert life.awaits(session)
+    assert life.recalled(session, ("shop-2",)) == [SendContinue(TURN, resume.delegated(RESUME_NOTE, ("shop-2",)))]
+    assert not life.awaits(session)
+    assert life.recalled(session) == []
 
 
 def test_a_run_that_had_finished_is_not_repeated() -> None:
@@ -217,7 +220,7 @@ def test_a_run_that_had_finished_is_not_repeated() -> None:
     life.agent_down(1, "boom")
     again(life, 2)
     life.began(row(life, attempt=2))
-    assert kinds(life.recalled(recalled(user(), said("done"), incarnation=2))) == ["Return", "Pull"]
+    assert kinds(life.recalled(recalled(user(), said("done"), incarnation=2))) == ["Pull"]
     assert life.pulled(row(life), ()) == [EndAgent()]
     assert end_of(life).text == "done"
 
@@ -227,7 +230,7 @@ def test_a_prompt_that_never_came_is_sent_again() -> None:
     life.agent_down(1, "boom")
     again(life, 2)
     life.began(row(life, attempt=2))
-    assert kinds(life.recalled(recalled(incarnation=2))) == ["Return", "SendPrompt"]
+    assert kinds(life.recalled(recalled(incarnation=2))) == ["SendPrompt"]
 
 
 def test_what_was_said_before_the_cut_stands_before_the_rest() -> None:
@@ -251,7 +254,7 @@ def test_the_last_attempt_only_looks() -> None:
         assert begin.attempt == number + 1
         life.began(row(life, attempt=begin.attempt))
         last = life.recalled(recalled(user(), called("c1"), incarnation=number + 1))
-    assert kinds(last) == ["Return", "StopChildren"]
+    assert kinds(last) == ["StopChildren"]
     error = "Its agent ended 3 times while it worked, the last time: pi ended, killed by SIGKILL."
     assert end_of(life) == End(FAILED, "", error, None, 0.0)
 
@@ -262,7 +265,7 @@ def test_the_last_attempt_does_not_even_prompt_again() -> None:
     life.pulled(row(life, attempt=MOST_ATTEMPTS), ())
     again(life, 2)
     life.began(row(life, attempt=MOST_ATTEMPTS + 1))
-    assert kinds(life.recalled(recalled(incarnation=2))) == ["Return", "StopChildren"]
+    assert kinds(life.recalled(recalled(incarnation=2))) == ["StopChildren"]
 
 
 def test_the_word_of_an_agent_that_has_ended_comes_too_late() -> None:
@@ -286,7 +289,7 @@ def test_an_answer_that_the_last_attempt_finds_counts() -> None:
     life.pulled(row(life, attempt=3), ())
     again(life, 2)
     life.began(row(life, attempt=4))
-    assert kinds(life.recalled(recalled(user(), said("done"), incarnation=2))) == ["Return", "Pull"]
+    assert kinds(life.recalled(recalled(user(), said("done"), incarnation=2))) == ["Pull"]
 
 
 def test_one_that_is_cut_off_while_it_looks_for_the_last_time_is_not_tried_again() -> None:
@@ -382,7 +385,7 @@ def test_time_that_is_used_up_is_a_stop() -> None:
     assert life.too_long(TURN) == []
     life.settled(settled("half", "aborted"))
     assert end_of(life) == End(
-        TIMED_OUT, "half", "It had 1 min 30 s for its work, and they were used up.", None, 0.0
+        TIMED_OUT, "half", "It had 1 min 30 s for its work, and that was not enough.", None, 0.0
     )  # fmt: skip
 
 

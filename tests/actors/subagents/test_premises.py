@@ -1,6 +1,8 @@
 """The real ground: what the worker asks is done by real folders and real git, and what fails says so as `Unmade`."""
 
+import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -66,3 +68,24 @@ async def test_the_sandbox_shows_what_its_making_has_noted_and_the_reports(tmp_p
     noted = b'{"kind":"clone","base":"x","objects":["/repo/.git/objects"],"left_out":[],"files":1,"seconds":0.1}'
     folder.note.write_bytes(noted)
     assert premises.sandbox(tmp_path, None, room).visible == ("/repo/.git/objects", str(folder.reports))
+
+
+async def test_a_full_disk_is_waited_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    state, work = tmp_path / "state", tmp_path / "work"
+    work.mkdir()
+    (work / "a.txt").write_text("one\n")
+    ground = premises.ground(state)
+    await ground.make(sub("top"), str(work), ignore)
+    (Path(ground.home("top")) / "a.txt").write_text("changed\n")
+    free = [0, 0, premises.LEAST]
+    looks: list[int] = []
+
+    def usage(_: Path) -> SimpleNamespace:
+        looks.append(free[len(looks)])
+        return SimpleNamespace(free=looks[-1])
+
+    monkeypatch.setattr(shutil, "disk_usage", usage)
+    monkeypatch.setattr(premises, "LOOK_EVERY", 0.01)
+    kept = await ground.gather(sub("top"))
+    assert kept is not None
+    assert (kept.names, looks) == (("M a.txt",), free)

@@ -207,3 +207,17 @@ async def test_a_registrar_that_comes_back_finds_its_sub_agents_and_wakes_whom_i
         await estate.kill(a)  # and it still watches
         await estate.ended(a)
         assert estate.row(a).state is LOST
+
+
+async def test_a_report_that_came_while_all_of_them_were_started_anew_wakes_its_room(
+    tmp_path: Path, autojump_clock: MockClock
+) -> None:
+    async with open_estate(tmp_path) as estate:
+        a, b = await estate.running("apples"), await estate.running("bread")
+        estate.books.finish(b)  # and before anybody has said so:
+        estate.router.clear()
+        await estate.system.restart_child("/subagents")
+        await until(lambda: bool(estate.router))
+        assert [each.room.slug for each in estate.router] == ["shop"]
+        assert estate.system.snapshot(REGISTRAR).incarnation == 1  # it cannot know that there was another one
+        await until(lambda: estate.pool() == [a])

@@ -93,6 +93,15 @@ async def test_it_can_be_collected_again(house: House, shop: Path) -> None:
     assert await house.made() == first
 
 
+async def test_what_a_kill_has_cut_off_is_collected_again(house: House, shop: Path) -> None:
+    await house.prepare(shop)
+    write(house.folder("kid").work, {"a.txt": "1\n"})
+    (house.folder("kid").shadow / "index.result").write_text("half an ind")
+    for lock in ("index.result.lock", "refs/heads/result.lock"):
+        (house.folder("kid").shadow / lock).touch()
+    assert (await house.made()).names == ("M a.txt",)
+
+
 async def test_a_workspace_without_a_repository(house: House, tmp_path: Path) -> None:
     write(tmp_path / "plain", {"a": "1\n", "b": "2\n"})
     await house.prepare(tmp_path / "plain")
@@ -129,6 +138,16 @@ async def test_what_is_too_large_is_left_out_and_named(
     changes = await house.made()
     assert changes.names == ("A b", "A c")
     assert changes.left_out == ("a.txt, d left out: a file may have 1 MB, all together 2 MB.",)
+
+
+async def test_of_very_many_files_the_first_are_kept(house: House, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(results, "FILES", 3)
+    await house.prepare(shop)
+    write(house.folder("kid").work, {f"new/{number}": "x" for number in range(8)})
+    (house.folder("kid").work / "new/8").symlink_to("0")
+    changes = await house.made()
+    assert (changes.files, changes.names) == (3, ("A new/0", "A new/1", "A new/2"))
+    assert changes.left_out == ("new/3, new/4, new/5, new/6, new/7 and 1 more left out: at most 3 files are kept.",)
 
 
 async def test_only_something_that_is_left_out(house: House, shop: Path, monkeypatch: pytest.MonkeyPatch) -> None:

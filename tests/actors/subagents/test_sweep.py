@@ -106,7 +106,7 @@ async def test_a_result_that_nobody_wanted_for_two_weeks_goes_and_its_line_says_
         assert yard.left() == ["results/young"]
         assert (yard.books.subagent(old).kept, yard.books.subagent(young).kept) == ("expired", "open")
         (line,) = [each for each in yard.books.due() if "old" in each.text]
-        assert "(expired)" in line.text
+        assert "· expired" in line.text
         assert line.keys == ()
         assert yard.told == ["shop"]
         await yard.sweep()
