@@ -172,9 +172,9 @@ def test_what_was_cut_off_is_left_or_dropped() -> None:
 
 def test_commands_about_sub_agents_find_those_that_were_looked_up() -> None:
     view = VIEW._replace(known=VIEW.known._replace(subagents=(subagent("a"), made("b"))))
-    assert "`a`: at work" in texts(steps("/agents", view=view))[0]
+    assert "`a`: running" in texts(steps("/agents", view=view))[0]
     status = texts(steps("/status", view=view))[0]
-    assert status.splitlines()[-1].startswith("- sub-agent `a`: at work")
+    assert status.splitlines()[-1].startswith("- sub-agent `a`: running")
     assert [type(step) for step in steps("/spawn tidy up", view=view)] == [Delegate]
     assert [type(step) for step in steps("/apply b", view=view)] == [PassOn]
     assert [type(step) for step in steps("/kill a", view=view)] == [EndSubagent, Answer]
