@@ -88,6 +88,12 @@ def open_questions(db: apsw.Connection, slug: str) -> tuple[Question, ...]:
     return tuple(asked.question for asked in _open(db, slug))
 
 
+def asked_at(db: apsw.Connection, turn: str) -> float | None:
+    """When the oldest open question of a turn was asked; None if it has none."""
+    at: float | None = db.execute("SELECT min(asked_at) FROM questions WHERE turn = ? AND state = 'open'", (turn,)).get
+    return at
+
+
 def cancel_questions(db: apsw.Connection, now: float, turn: str) -> None:
     """The turn has ended and nobody waits for the answers."""
     db.execute("UPDATE questions SET state = 'cancelled', closed_at = ? WHERE turn = ? AND state = 'open'", (now, turn))

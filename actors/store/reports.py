@@ -58,7 +58,8 @@ def tell_report(db: apsw.Connection, now: float, request: TellReport) -> Subagen
         raise Conflict("TellReport", f"sub-agent {found.slug} has not ended")
     counts = found.by is None and not found.told and request.turn == _turn_of(db, found)
     if counts and (not found.heard or withdraw(db, now, report_key(found.slug))):
-        set_fields(db, found.slug, awaited=False, heard=False, told_turn=request.turn, told_call=request.call)
+        set_fields(db, found.slug, awaited=False, heard=False)
+        set_fields(db, found.slug, told_turn=request.turn, told_call=request.call, told_at=now)
         note_step(db, now, found.slug, "report told")
     return the_subagent(db, "TellReport", request.slug)
 
@@ -75,13 +76,17 @@ def return_reports(db: apsw.Connection, now: float, request: ReturnReports) -> t
     return _still_to_hear(db, request)
 
 
-def leave_turn(db: apsw.Connection, now: float, slug: str) -> Left:
-    """The room's turn is over: what was told in it was heard, and what it awaited goes its way."""
+def leave_turn(db: apsw.Connection, now: float, slug: str, cut_off: float | None = None) -> Left:
+    """The room's turn is over: what was told in it was heard, and what it awaited goes its way.
+
+    `cut_off`: since when one of its calls has waited whose end nobody will see. pi writes down the results of calls
+    that run side by side when the last has ended: so what was told since then is in no session.
+    """
     unheard, awaited = [], []
     for found in _unheard(db, slug, None):
-        if found.told:
+        if found.told and (cut_off is None or _told_at(db, found.slug) < cut_off):
             _hear(db, now, found.slug)
-        elif found.awaited:
+        elif found.told or found.awaited:
             inbound = _let_go(db, now, found)
             if inbound is None:
                 awaited.append(found.slug)
@@ -138,7 +143,7 @@ def _message(db: apsw.Connection, now: float, found: Subagent) -> Inbound:
 
 def _let_go(db: apsw.Connection, now: float, found: Subagent) -> int | None:
     """No call waits for it, and none has told it."""
-    set_fields(db, found.slug, awaited=False, told_turn=None, told_call=None)
+    set_fields(db, found.slug, awaited=False, told_turn=None, told_call=None, told_at=None)
     return find_way(db, now, the_subagent(db, "ReturnReports", found.slug))
 
 
@@ -173,6 +178,11 @@ def _turn_of(db: apsw.Connection, found: Subagent) -> str | None:
         return open_turn_of(db, found.room)
     parent = the_subagent(db, "TellReport", found.parent)
     return None if parent.ended else parent.turn_id
+
+
+def _told_at(db: apsw.Connection, slug: str) -> float:
+    at: float = db.execute("SELECT told_at FROM subagents WHERE slug = ?", (slug,)).get
+    return at
 
 
 def _call_of(db: apsw.Connection, slug: str) -> str | None:

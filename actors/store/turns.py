@@ -28,7 +28,7 @@ from actors.store.errors import Conflict
 from actors.store.hops import note, note_all, of_inbound, of_turn
 from actors.store.inbounds import give_back, held_in, see_end, take, taken_by, waiting_in
 from actors.store.outgoing import tell_room
-from actors.store.questions import cancel_questions, open_questions
+from actors.store.questions import asked_at, cancel_questions, open_questions
 from actors.store.reports import leave_turn
 from actors.store.rooms import has_failed, room, room_at, wake
 from actors.store.sessions import use
@@ -123,7 +123,8 @@ def end_turn(db: apsw.Connection, now: float, request: EndTurn) -> None:
     use(db, now, home.session_id)
     for inbound in request.returned:
         give_back(db, now, "EndTurn", request.turn, inbound)
-    unheard, awaited = leave_turn(db, now, home.slug)
+    cut_off = asked_at(db, request.turn) if request.outcome is Outcome.WAITING else None
+    unheard, awaited = leave_turn(db, now, home.slug, cut_off)
     if request.outcome is Outcome.STOPPED:
         stop_below(db, now, awaited, SubagentState.CANCELLED, quiet=True)
     returned = (*request.returned, *unheard)

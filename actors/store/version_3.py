@@ -42,6 +42,7 @@ CREATE TABLE subagents (
     cost       REAL NOT NULL DEFAULT 0,
     told_turn  TEXT,
     told_call  TEXT,
+    told_at    REAL,
     heard      INTEGER NOT NULL DEFAULT 0 CHECK (heard IN (0, 1)),
     log        TEXT NOT NULL DEFAULT '[]',
     CHECK (quiet = 0 OR stop IS NOT NULL),
@@ -50,7 +51,7 @@ CREATE TABLE subagents (
     CHECK (by IS NULL OR (parent IS NULL AND awaited = 0 AND told_call IS NULL AND heard = 0)),
     CHECK ((run = 0) = (attempt = 0)),
     CHECK ((kept IS NULL) = (changes IS NULL)),
-    CHECK ((told_turn IS NULL) = (told_call IS NULL)),
+    CHECK ((told_turn IS NULL) = (told_call IS NULL) AND (told_turn IS NULL) = (told_at IS NULL)),
     CHECK (ended_at IS NOT NULL OR (told_call IS NULL AND heard = 0 AND changes IS NULL)),
     CHECK (ended_at IS NULL OR waiting = 0)
 ) STRICT;

@@ -359,7 +359,8 @@ class Worker(Actor[Hears]):
         sub, room = self._life.sub, self._room
         if sub is None or room is None or self._life.phase is Phase.ENDED:
             return
-        if self._showing.due(sub, self._doing, trio.current_time()):
+        group = room.place.chat < 0
+        if self._showing.due(sub, self._doing, trio.current_time(), group=group):
             await insist(self._store, Tell(slug=room.slug, deliveries=(words.line(sub, self._doing, time.time()),)))
             self._tell_outbox()
 

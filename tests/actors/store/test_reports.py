@@ -193,6 +193,23 @@ def test_a_turn_that_is_stopped_stops_those_that_it_waited_for(shop: Books) -> N
     assert reports(shop) == ["beta is done"]
 
 
+@pytest.mark.parametrize("beside", [True, False])
+def test_what_was_told_beside_a_question_that_was_cut_off_was_not_heard(shop: Books, beside: bool) -> None:
+    """pi has written down neither result then."""
+    shop.at_work("alpha", turn="t", wait=True)
+    shop.finish("alpha")
+    if beside:
+        shop.ask("t", "Yes", "No")
+    shop.now += 1.0
+    shop.do(TellReport(slug="alpha", turn="t", call="c1"))
+    if not beside:
+        shop.now += 1.0
+        shop.ask("t", "Yes", "No")
+    end(shop, outcome=Outcome.WAITING)
+    assert reports(shop) == (["alpha is done"] if beside else [])
+    assert shop.subagent("alpha").heard
+
+
 def test_those_that_are_stopped_with_their_room_report_to_people_only(shop: Books) -> None:
     shop.at_work("alpha", turn="t")
     shop.at_work("beta", turn="t")

@@ -20,6 +20,7 @@ from actors.messages import (
     FindHome,
     GetSubagent,
     ModelInfo,
+    Place,
     PrepareSubagent,
     Prompt,
     Recall,
@@ -311,9 +312,12 @@ async def open_household(
     """A sub-agent of the shop that has its place. `before`: what has been done to its row in an earlier life."""
     books, faults, pi, site = Books(tmp_path / "state.db"), faults or Faults(), pi or Pi(), site or Site()
     books.now = time.time()
-    said = books.say("hi")
+    here = Place("telegram", 7)  # a private chat: in a group the line changes more slowly
+    said = books.say("hi", place=here)
     books.begin("t1", said)
-    origin: dict[str, Any] = {"by": books.say("/spawn", command="spawn").inbound} if by_person else {"turn": "t1"}
+    origin: dict[str, Any] = (
+        {"by": books.say("/spawn", place=here, command="spawn").inbound} if by_person else {"turn": "t1"}
+    )
     slug = books.spawn("Look into it", **(origin | spawn)).slug
     books.do(PrepareSubagent(slug=slug))
     if before is not None:
