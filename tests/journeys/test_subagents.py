@@ -15,6 +15,7 @@ from typing import Any
 
 import pytest
 
+from tests.actors.pi.sandboxes import in_a_sandbox
 from tests.fakes.telegram import ANN, FakeTelegram
 from tests.journeys.house import House, open_house
 from tests.journeys.phone import Phone
@@ -254,6 +255,7 @@ async def test_a_person_begins_looks_applies_and_ends(tmp_path: Path) -> None:
         assert house.failures() == []
 
 
+@in_a_sandbox
 async def test_a_hostile_child_leaves_its_parent_bit_for_bit(tmp_path: Path) -> None:
     owned = tmp_path / "owned"
     async with FakeTelegram.serve() as fake, open_house(tmp_path, fake, people=(ANN.id,)) as house:
