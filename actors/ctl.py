@@ -225,7 +225,7 @@ def _any_id(parser: ArgumentParser) -> None:
         "message",
         type=_named,
         metavar="MESSAGE",
-        help="any id of it: of its update, in the chat (its own or its answer's), of its turn",
+        help="any id of it: of its update, in the chat (its own or its answer's), of its turn, of a sub-agent",
     )
 
 

@@ -249,7 +249,7 @@ def _message_verbs(service: _Service) -> Mapping[str, Verb]:
             raise Refused(
                 "refused",
                 f"no message has the id {given.message!r}: give that of an update, of a message in the chat, of a "
-                "turn, or one of the quarantine's list",
+                "turn or a sub-agent, or one of the quarantine's list",
             )
         return {"message": given.message, "hops": [_hop(each) for each in hops]}
 

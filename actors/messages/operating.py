@@ -42,8 +42,8 @@ class DropQuarantined(Request[Room | None]):
 class Trace(Request[tuple[Hop, ...]]):
     """The way of one message, in the order of time; empty if none is meant.
 
-    `message`: the id of an inbound, an update's id or key, a turn's id, or the front end's id of a message, a person's
-    or ours; of several that fit, the newest.
+    `message`: the id of an inbound, an update's id or key, a turn's id, a sub-agent's, or the front end's id of a
+    message, a person's or ours; of several that fit, the newest.
     """
 
     message: str

@@ -55,16 +55,23 @@ def set_fields(db: apsw.Connection, slug: str, **fields: str | float | None) -> 
     db.execute(_UPDATE + names + " WHERE slug = ?", (*fields.values(), slug))
 
 
-def note_step(db: apsw.Connection, now: float, slug: str, what: str) -> None:
-    """One more step on the way of the turn, or of the person's inbound, that all this began with."""
-    turn, by = db.execute(
+def origin(db: apsw.Connection, slug: str) -> tuple[str | None, int | None]:
+    """What it, or whoever is above all of it, began with: a turn of the room's, or a person's inbound; else None."""
+    found: tuple[str | None, int | None] | None = db.execute(
         "WITH RECURSIVE up (slug, parent, turn, by) AS (SELECT slug, parent, turn, by FROM subagents WHERE slug = ? "
         "UNION ALL SELECT each.slug, each.parent, each.turn, each.by FROM subagents AS each JOIN up "
         "ON each.slug = up.parent) SELECT turn, by FROM up WHERE parent IS NULL",
         (slug,),
-    ).get
-    if turn is not None or by is not None:
-        note(db, now, of_turn(turn) if by is None else of_inbound(by), f"sub-agent {what}", slug)
+    ).fetchone()
+    return (None, None) if found is None else found
+
+
+def note_step(db: apsw.Connection, now: float, slug: str, what: str) -> None:
+    """One more step on the way of the turn, or of the person's inbound, that all this began with."""
+    turn, by = origin(db, slug)
+    subject = of_inbound(by) if by is not None else None if turn is None else of_turn(turn)
+    if subject is not None:
+        note(db, now, subject, f"sub-agent {what}", slug)
 
 
 def _find(db: apsw.Connection, slug: str) -> Subagent | None:

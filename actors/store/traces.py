@@ -12,6 +12,7 @@ import apsw
 from actors.messages import Hop, Trace
 from actors.store.hops import STORE, of_delivery, of_inbound, of_turn
 from actors.store.outgoing import QUEUED
+from actors.store.subagent_rows import origin
 
 HOPS = 1000
 """Hops of one trace: its first ones."""
@@ -71,6 +72,16 @@ def _candidates(db: apsw.Connection, message: str) -> Iterator[_Meant]:
         yield from _inbounds(db, "SELECT id, accepted_at FROM inbound WHERE key = ?", key)
     for turn, at in list(db.execute("SELECT id, started_at FROM turns WHERE id = ?", (message,))):
         yield _of_turn(db, at, turn)
+    yield from _of_subagent(db, message)
+
+
+def _of_subagent(db: apsw.Connection, slug: str) -> Iterator[_Meant]:
+    turn, by = origin(db, slug)
+    for at in [each for (each,) in db.execute("SELECT started_at FROM turns WHERE id = ?", (turn,))]:
+        assert turn is not None
+        yield _of_turn(db, at, turn)
+    if by is not None:
+        yield from _inbounds(db, "SELECT id, accepted_at FROM inbound WHERE id = ?", by)
 
 
 def _inbounds(db: apsw.Connection, which: str, value: int | str) -> Iterator[_Meant]:

@@ -221,6 +221,6 @@ async def test_a_trace_of_nothing_says_what_can_be_given(tmp_path: Path) -> None
         assert await desk.actorctl("trace", "900") == (
             1,
             "",
-            "actorctl: no message has the id '900': give that of an update, of a message in the chat, of a turn, or "
-            "one of the quarantine's list\n",
+            "actorctl: no message has the id '900': give that of an update, of a message in the chat, of a turn or a "
+            "sub-agent, or one of the quarantine's list\n",
         )

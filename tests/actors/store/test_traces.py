@@ -226,6 +226,19 @@ def test_words_of_a_conversation_lead_nowhere(books: Books) -> None:
     assert not [each for each in way(books, "t") if each.startswith("sent")]
 
 
+def test_a_sub_agent_leads_to_what_began_it(books: Books) -> None:
+    books.begin("t", books.say())
+    top = books.at_work("top", turn="t")
+    below = books.at_work("below", parent=top, turn=f"{top}/1")
+    assert way(books, below) == way(books, top) == way(books, "t")
+    assert f"sub-agent run 1 begun (attempt 1): {below}" in way(books, "t")
+    inbound = books.say("/spawn x", command="spawn").inbound
+    mine = books.spawn("mine", by=inbound).slug
+    assert way(books, mine) == way(books, inbound)
+    assert f"sub-agent asked for: {mine}" in way(books, mine)
+    assert way(books, "nobody") == []
+
+
 # --- bounds
 
 
