@@ -5,7 +5,7 @@ Pure. Whoever puts a title, a name or a person's words into a Markdown text pass
 
 import re
 
-__all__ = ["ago", "asking", "block", "code", "inert", "lasting", "money", "short", "tokens"]
+__all__ = ["ago", "asking", "block", "code", "counted", "inert", "lasting", "money", "short", "tokens"]
 
 # `<` and `$` stay: the front end takes neither for Markdown. A `_` inside a word and a `&` that begins no entity are
 # none either, and stay for those who read the text as it is written.
@@ -93,3 +93,8 @@ def tokens(count: int) -> str:
     if count < 1000:
         return str(count)
     return f"{count / 1000:.0f} k" if count < 999_500 else f"{count / 1_000_000:.1f} M"
+
+
+def counted(number: int, thing: str) -> str:
+    """`1 file`, `2 files`; `thing`: a word whose plural ends in a plain s."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

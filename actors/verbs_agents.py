@@ -14,6 +14,7 @@ from typing import Annotated, Final, TypeVar
 import msgspec
 import trio
 
+from actors import standing
 from actors.errors import Unfit
 from actors.messages import (
     Bounds,
@@ -252,9 +253,7 @@ def _doing(row: Subagent, parts: Mapping[str, Node], ahead: int) -> str:
 
 def _outcome(row: Subagent) -> str:
     """What came of one that has ended."""
-    made = "" if row.changes is None else words.changed(row.changes)
-    kept = f" · {row.kept}" if made and row.kept not in (None, "open") else ""
-    return ": ".join(filter(None, (row.error, f"{made}{kept}"))) or "changed nothing"
+    return ": ".join(filter(None, (row.error, standing.made(row)))) or "changed nothing"
 
 
 def _parts(place: Node | None) -> dict[str, Node]:

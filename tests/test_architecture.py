@@ -53,6 +53,7 @@ PURE_ACTORS = [
     "messages/subagents",
     "commands",
     "phrases",
+    "standing",
     "telegram/updates",
     "telegram/access",
     "telegram/addressing",

@@ -9,7 +9,6 @@ from typing import Final, Literal
 
 from actors.messages import (
     Button,
-    Changes,
     DeliveryKind,
     NewDelivery,
     Queued,
@@ -19,9 +18,10 @@ from actors.messages import (
     SubagentState,
     line_key,
 )
-from actors.phrases import code, inert, lasting, money, short
+from actors.phrases import code, counted, inert, lasting, short
 from actors.redaction import redact
 from actors.rooms.steps import Answer, Delegate, EndSubagent, PassOn, Step
+from actors.standing import ended, undecidable
 
 __all__ = ["ABOUT_ONE", "begun", "end_one", "going_on", "in_status", "reply"]
 
@@ -37,18 +37,6 @@ _WHAT: Final[dict[str, tuple[Literal["apply", "diff", "discard"], str]]] = {
     "apply": ("apply", "merges what it made into the workspace"),
     "diff": ("diff", "shows what it changed"),
     "discard": ("discard", "throws away what it made"),
-}
-_ENDED: Final[dict[SubagentState, str]] = {
-    SubagentState.COMPLETED: "completed",
-    SubagentState.FAILED: "failed",
-    SubagentState.TIMED_OUT: "timed out",
-    SubagentState.CANCELLED: "cancelled",
-    SubagentState.LOST: "lost",
-}
-_DECIDED: Final = {
-    "applied": "is in the workspace already",
-    "discarded": "was discarded",
-    "expired": "was not applied in 14 days, and is gone",
 }
 
 
@@ -66,7 +54,7 @@ def reply(command: Queued, argument: str, subagents: Sequence[Subagent], room: s
     if not argument:
         return _said(command, f"Write /{name} and a sub-agent's id: it {does}. /agents shows them.")
     sub = _find(mine, argument)
-    refused = _undecidable(sub, argument)
+    refused = undecidable(sub, argument)
     return [PassOn(command, argument, what)] if refused is None else _said(command, refused)
 
 
@@ -122,7 +110,7 @@ def in_status(subagents: Sequence[Subagent], room: str, now: float) -> list[str]
     at_work = [sub for sub in subagents if sub.room == room and not sub.ended]
     lines = [f"- sub-agent {_line(sub, now)}" for sub in at_work[:MOST_SHOWN]]
     if len(at_work) > MOST_SHOWN:
-        lines.append(f"- and {_count(len(at_work) - MOST_SHOWN, 'sub-agent')} more: /agents shows them")
+        lines.append(f"- and {counted(len(at_work) - MOST_SHOWN, 'sub-agent')} more: /agents shows them")
     return lines
 
 
@@ -131,19 +119,6 @@ def in_status(subagents: Sequence[Subagent], room: str, now: float) -> list[str]
 
 def _find(subagents: Sequence[Subagent], slug: str) -> Subagent | None:
     return next((sub for sub in subagents if sub.slug == slug), None)
-
-
-def _undecidable(sub: Subagent | None, slug: str) -> str | None:
-    """Why nothing can be done about what it made; None if that is open."""
-    if sub is None:
-        return f"There is no sub-agent {code(short(slug))} in this room. /agents shows those there are."
-    if not sub.ended:
-        return f"Sub-agent {code(slug)} has not ended yet. /kill {inert(slug)} ends it."
-    if not sub.made:
-        return f"Sub-agent {code(slug)} changed no files, so there is nothing to apply, show or discard."
-    if sub.kept != "open":
-        return f"What {code(slug)} made {_DECIDED.get(sub.kept or '', 'is gone')}."
-    return None
 
 
 def _listing(subagents: Sequence[Subagent], now: float) -> str:
@@ -183,7 +158,7 @@ def _line(sub: Subagent, now: float) -> str:
 def _state(sub: Subagent, now: float) -> str:
     """Where it stands, on one line."""
     if sub.ended:
-        return _end(sub)
+        return ended(sub)
     if sub.stop is not None:
         return "is being ended"
     if sub.state is SubagentState.QUEUED:
@@ -194,33 +169,9 @@ def _state(sub: Subagent, now: float) -> str:
     return f"waits for its own sub-agents ({age} so far)" if sub.waiting else f"running {age}"
 
 
-def _end(sub: Subagent) -> str:
-    said = _ENDED[sub.state]
-    if sub.started_at is None:
-        said += " before it began"
-    elif sub.ended_at is not None:
-        how = "in" if sub.state is SubagentState.COMPLETED else "after"
-        said += f" {how} {lasting(max(1.0, sub.ended_at - sub.started_at))}"
-    if sub.cost:
-        said += f", {money(sub.cost)}"
-    return said if sub.changes is None or not sub.made else f"{said} · {_changed(sub.changes)}{_kept(sub)}"
-
-
-def _kept(sub: Subagent) -> str:
-    return "" if sub.kept in (None, "open") else f" · {sub.kept}"
-
-
-def _changed(changes: Changes) -> str:
-    return f"{_count(changes.files, 'file')}, +{changes.added} −{changes.removed}"
-
-
 def _said(command: Queued, text: str) -> list[Step]:
     return [Answer(command, (_note(command, text),))]
 
 
 def _note(command: Queued, text: str) -> NewDelivery:
     return NewDelivery(kind=DeliveryKind.NOTE, text=text, reply_to=command.message_id)
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"

@@ -22,7 +22,7 @@ from actors.messages import (
     Usage,
     note_key,
 )
-from actors.phrases import ago, asking, code, inert, lasting, money, short, tokens
+from actors.phrases import ago, asking, code, counted, inert, lasting, money, short, tokens
 from actors.rooms.reports import are_reports, called, is_report
 
 __all__ = [
@@ -112,7 +112,7 @@ def sessions(infos: Sequence[SessionInfo], current: str, now: float) -> str:
 
 
 def _session(info: SessionInfo, current: str, now: float) -> str:
-    turns = _count(info.turns, "turn")
+    turns = counted(info.turns, "turn")
     first = f": “{inert(short(info.first))}”" if info.first.strip() else ""
     use = "in use" if info.id == current else ago(now - info.used_at)
     return f"- {code(info.id)} {use}, {turns}{first}"
@@ -137,7 +137,7 @@ def footer(seconds: float, cost: float | None, files: int | None) -> str:
     if cost:
         parts.append(money(cost))
     if files:
-        parts.append(f"{_count(files, 'file')} changed")
+        parts.append(f"{counted(files, 'file')} changed")
     return " · ".join(parts)
 
 
@@ -393,8 +393,4 @@ def _quoted(rows: Sequence[Queued]) -> str:
     words = short(" ".join(row.text for row in rows))
     if words:
         return f"“{inert(words)}”"
-    return _count(sum(len(row.attachments) for row in rows), "file")
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return counted(sum(len(row.attachments) for row in rows), "file")

@@ -32,6 +32,7 @@ from actors.phrases import code
 from actors.pi.disk import TooSlow, off_thread
 from actors.pi.inside import NotOurs
 from actors.pi.outgoing import OutgoingFull, take_out
+from actors.standing import undecidable
 from actors.subagents import words
 from actors.subagents.results import Applied, ApplyConflict, ApplyImpossible
 from actors.subagents.sweep import Leavings
@@ -89,7 +90,7 @@ class Deciding:
         while True:
             sub = await insist(self._store, GetSubagent(slug=wanted.slug, room=room.slug))
             if sub is None:
-                answer = _note(wanted, _Done(words.unknown(wanted.slug)))
+                answer = _note(wanted, _Done(undecidable(None, wanted.slug) or ""))
                 await insist(self._store, AnswerCommand(slug=room.slug, inbound=wanted.command, deliveries=(answer,)))
                 return
             done = await self._decide(wanted, sub, room)
@@ -102,13 +103,10 @@ class Deciding:
             await self._leavings.drop_result(sub)
 
     async def _decide(self, wanted: Decide, sub: Subagent, room: Room) -> _Done:
+        if (refused := undecidable(sub, sub.slug)) is not None:
+            return _Done(refused)
         changes = sub.changes
-        if not sub.ended:
-            return _Done(words.unended(sub))
-        if changes is None or not sub.made:
-            return _Done(words.nothing(sub))
-        if sub.kept != "open":
-            return _Done(words.decided(sub))
+        assert changes is not None, "it made something"
         if sub.parent is not None and wanted.what != "diff":
             return _Done(
                 f"What {code(sub.slug)} made is for the sub-agent that began it, {code(sub.parent)}, and not for this "

@@ -293,7 +293,7 @@ class Registrar(Actor[Hears]):
         why = self._lost.get(sub.slug, "")
         if sub.stop is SubagentState.LOST:
             why = f"it ended without a word: {why or 'nobody knows why'}"
-        end = partial(ends.end, sub, sub.stop or SubagentState.LOST, text=sub.text, error=_sentence(why))
+        end = partial(ends.end, sub, sub.stop or SubagentState.LOST, text=sub.text, error=words.sentence(why))
         changes = await self._made(sub)
         await insist(self._store, end(now=time.time(), changes=changes))
         self._spoken_for.discard(sub.slug)
@@ -349,10 +349,6 @@ class Registrar(Actor[Hears]):
 def _is_news(ahead: int, shown: int) -> bool:
     """Whether it is worth an edit: a long queue moves all the time, and what people read are other messages."""
     return ahead != shown and (ahead > shown or ahead <= 3 or ahead <= shown // 2)
-
-
-def _sentence(clause: str) -> str:
-    return f"{clause[0].upper()}{clause[1:].rstrip('.')}." if clause else ""
 
 
 def _s(number: int) -> str:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from actors.phrases import ago, block, code, inert, lasting, money, short, tokens
+from actors.phrases import ago, block, code, counted, inert, lasting, money, short, tokens
 from actors.telegram.render import render
 
 MARKDOWN = """# x|- a|+ a|1. b|1)|```py|~~~|---|===|    code|> q|- [ ] x|* * *|[x]: http://a.b|[x]|![x](y)|[x](http://a.b)
@@ -98,3 +98,7 @@ def test_nothing_in_a_block_ends_it(text: str) -> None:
 
 def test_an_empty_block_is_none() -> None:
     assert block(" \n") == ""
+
+
+def test_numbers_of_things() -> None:
+    assert [counted(number, "file") for number in (0, 1, 2)] == ["0 files", "1 file", "2 files"]

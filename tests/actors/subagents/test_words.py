@@ -239,12 +239,6 @@ def test_its_prompt_is_the_task_and_what_it_is(kind: Any, says: str) -> None:
 @pytest.mark.parametrize(
     ("said", "text"),
     [
-        (words.unknown("x`y"), "There is no sub-agent ``x`y`` in this room. /agents shows those there are."),
-        (words.unended(sub("a")), "Sub-agent `a` has not ended yet. /kill a ends it."),
-        (words.nothing(done("a")), "Sub-agent `a` changed no files, so there is nothing to apply, show or discard."),
-        (words.decided(done("a", kept="applied")), "What `a` made is in the workspace already."),
-        (words.decided(done("a", kept="discarded")), "What `a` made was discarded."),
-        (words.decided(done("a", kept="expired")), "What `a` made was not applied in 14 days, and is gone."),
         (
             words.gone(done("a")),
             "What `a` made is not in the service's folder any more, so nothing was changed.",
