@@ -13,6 +13,22 @@ from actors.messages.accepting import (
     Press,
     RemovePerson,
 )
+from actors.messages.delegating import (
+    AwaitReport,
+    BeginRun,
+    EndSubagent,
+    GetSubagent,
+    GrantSlot,
+    ListSubagents,
+    PartRun,
+    PrepareSubagent,
+    ReturnReports,
+    SettleResult,
+    Spawn,
+    StopSubagents,
+    TellReport,
+    WaitForChildren,
+)
 from actors.messages.delivering import (
     Doubt,
     Doubted,
@@ -34,23 +50,6 @@ from actors.messages.operating import (
     RetryQuarantined,
     Trace,
 )
-from actors.messages.subagents import (
-    AwaitReport,
-    BeginRun,
-    EndSubagent,
-    GetSubagent,
-    GrantSlot,
-    ListSubagents,
-    PartRun,
-    PrepareSubagent,
-    ReturnReports,
-    SearchHistory,
-    SettleResult,
-    Spawn,
-    StopSubagents,
-    TellReport,
-    WaitForChildren,
-)
 from actors.messages.working import (
     AnswerCommand,
     BeginTurn,
@@ -67,6 +66,7 @@ from actors.messages.working import (
     RenameRoom,
     RequestStop,
     SavedFile,
+    SearchHistory,
     Sessions,
     Tell,
     TopicGone,

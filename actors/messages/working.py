@@ -2,6 +2,8 @@
 
 from typing import Literal
 
+import msgspec
+
 from actors.messages.records import (
     Binding,
     Button,
@@ -25,6 +27,7 @@ __all__ = [
     "CloseQuestion",
     "EndTurn",
     "FailRoom",
+    "Found",
     "GetRoom",
     "JoinTurn",
     "ListRooms",
@@ -35,6 +38,7 @@ __all__ = [
     "RenameRoom",
     "RequestStop",
     "SavedFile",
+    "SearchHistory",
     "Sessions",
     "Tell",
     "TopicGone",
@@ -101,6 +105,26 @@ class RequestStop(Request[bool]):
 
     slug: str
     hold: bool = False
+
+
+class Found(msgspec.Struct, frozen=True, kw_only=True):
+    """A message of a room's past. `role`: `user` or `assistant`. `snippet`: at most 300 characters around the words."""
+
+    at: float
+    role: str
+    turn: str
+    snippet: str
+
+
+class SearchHistory(Request[tuple[Found, ...]]):
+    """What was said in this room with these words, best first, at most `limit`. Any text is a question, none an error.
+
+    Words are looked for as they are, the last one also as a beginning; "words in quotes" together.
+    """
+
+    room: str
+    words: str
+    limit: int = 10
 
 
 # --- turns ------------------------------------------------------------------------------------------------------------

@@ -15,6 +15,7 @@ from typing import Any, Final
 import trio
 
 from actors.pi.demo_phrases import RESUME_MARK, Call, Pace, Said, Say, answer
+from supervisor.errors import RuntimeFault
 from tests.campaign.house import House
 from tests.campaign.model import Model, context, open_model
 from tests.campaign.people import Place
@@ -195,7 +196,7 @@ class Stage:
             if not known:
                 return
             path = f"/service/subagents/pool/{self.chance.choice(known)}/subagent"
-        with suppress(Exception):  # who is not there cannot be restarted
+        with suppress(RuntimeFault):  # who is not there cannot be restarted, nor by a service that is just being killed
             await trio.to_thread.run_sync(self.house.actorctl, "restart", path)
             self.trouble["actor restarted"] += 1
 
