@@ -130,7 +130,9 @@ class Helpers:
     async def _spawn(self, turn: str, call: str, dialog: str, wanted: SpawnSubagent) -> str:
         timeout = self._timeout if wanted.timeout is None else wanted.timeout
         if not SHORTEST <= timeout <= LONGEST:
-            raise Refused(f"timeout is a number of seconds from {SHORTEST:g} to {LONGEST:g} (a week), not {timeout:g}.")
+            raise Refused(
+                f"timeout is a number of seconds from {SHORTEST:g} to {LONGEST:g} (a week), not {timeout:.12g}."
+            )
         self._check_model(wanted.model)
         spawn = Spawn(
             key=f"{turn}:{self._process}:{dialog}",
